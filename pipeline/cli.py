@@ -1,0 +1,253 @@
+"""The command line. Heavy imports stay inside the verbs: ``joeira --help`` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline import __version__
+from pipeline.errors import JoeiraError, UsageError
+
+_FILTERS = ("extract", "language")
+_STAGES = {
+    "extract": "records to documents",
+    "annotate": "documents to signals",
+    "assemble": "signals and thresholds to shards, removed and failed records, report and manifest",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: the arguments, without the program's name; those of the process by default.
+
+    Returns:
+        0 done, 1 the run failed, 2 the call or the configuration is wrong.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    beam_args: list[str] = []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, beam_args = arguments[:at], arguments[at + 1 :]
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.verb is None:
+        parser.print_help()
+        return 2
+    options.beam_args = tuple(beam_args)
+    try:
+        return int(options.do(options))
+    except JoeiraError as error:
+        if getattr(options, "json", False):
+            print(json.dumps({"error": str(error), "exit_code": error.exit_code}))
+        print(f"joeira: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
+        print(f"joeira: error: {error.strerror or error}{place}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("joeira: stopped; the same command goes on where it was", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="joeira",
+        description="Turns crawls into pretraining corpora. Exit codes: 0 done, 1 the run failed, 2 the call is wrong.",
+        epilog="Options for Beam itself go after a double dash: joeira curate … --runner dataflow -- --project=P",
+    )
+    parser.add_argument("--version", action="version", version=f"joeira {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+
+    curate = verbs.add_parser("curate", help="the main job: crawl files to training shards, manifest and report")
+    _input_options(curate, required=True)
+    _run_options(curate)
+    curate.add_argument("--dry-run", action="store_true", help="print the plan and check inputs, models and space")
+    curate.add_argument("--print-config", action="store_true", help="print the resolved configuration as YAML")
+    curate.set_defaults(do=_curate)
+
+    for name, purpose in _STAGES.items():
+        stage = verbs.add_parser(name, help=f"one stage: {purpose}")
+        if name == "extract":
+            _input_options(stage, required=False)
+        else:
+            stage.add_argument("--output", required=True, metavar="DIR", help="directory of a run begun by extract")
+        _run_options(stage)
+        stage.set_defaults(do=_stage)
+
+    report = verbs.add_parser("report", help="write the report of a finished run again")
+    report.add_argument("output", metavar="DIR", help="directory of the run")
+    report.add_argument("--json", action="store_true", help="print one JSON object")
+    report.set_defaults(do=_report)
+
+    pipe = verbs.add_parser("filter", help="one filter as a Unix pipe: JSON lines in, JSON lines out")
+    pipe.add_argument("name", metavar="NAME", choices=_FILTERS, help=", ".join(_FILTERS))
+    pipe.add_argument("--config", metavar="FILE", help="configuration in YAML")
+    pipe.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="settings", help="one setting")
+    pipe.add_argument("--json", action="store_true", help="accepted for uniformity: output is JSON lines anyway")
+    pipe.set_defaults(do=_filter)
+
+    demo = verbs.add_parser("demo", help="the whole road on the bundled sample crawl")
+    demo.add_argument("--output", default="demo-output", metavar="DIR", help="default: demo-output")
+    _run_options(demo)
+    demo.set_defaults(do=_demo)
+    return parser
+
+
+def _input_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        action="extend",
+        metavar="PATTERN",
+        required=required,
+        help="WARC, ARC, WET, JSON Lines, Parquet or text: paths, directories, wildcards, s3://, gs://, https://, "
+        "or lists of paths (warc.paths.gz)",
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="directory to write; resumed where it was begun")
+    parser.add_argument("--base", default="", metavar="PREFIX", help="put before each path of a list")
+    parser.add_argument("--sample", type=int, metavar="N", help="take N files, chosen by hash of their path")
+    parser.add_argument("--preset", metavar="NAME", help="named configuration; none removes nothing")
+    parser.add_argument("--config", metavar="FILE", help="configuration in YAML, over the preset")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="A.B=C", dest="settings", help="one setting, over the file"
+    )
+
+
+def _run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--runner", default="local", metavar="NAME", help="local (default), prism, flink, portable or dataflow"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes on this machine; default: all cores")
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _how(options: argparse.Namespace) -> Any:
+    from pipeline import job, progress, runners
+
+    workers = options.workers if options.workers is not None else len(os.sched_getaffinity(0))
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: expected 1 or more")
+    if not options.quiet:
+        progress.say(f"runner: {runners.describe(options.runner, workers)}")
+    else:
+        runners.runner_name(options.runner)
+    return job.How(runner=options.runner, workers=workers, beam_args=options.beam_args, quiet=options.quiet)
+
+
+def _plan(options: argparse.Namespace) -> Any:
+    from pipeline import config, job
+
+    if options.sample is not None and options.sample < 1:
+        raise UsageError(f"--sample {options.sample}: expected 1 or more")
+    settings = config.load(options.preset, options.config, options.settings)
+    return job.plan(options.output, options.input, settings, base=options.base, sample=options.sample)
+
+
+def _curate(options: argparse.Namespace) -> int:
+    if options.print_config:
+        import yaml
+
+        from pipeline import config
+
+        resolved = config.load(options.preset, options.config, options.settings).to_dict()
+        print(json.dumps(resolved) if options.json else yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+        return 0
+    from pipeline import job
+
+    run = _plan(options)
+    if options.dry_run:
+        return _dry_run(run, options)
+    result = job.curate(run, _how(options))
+    _tell(options, result)
+    return 0
+
+
+def _dry_run(run: Any, options: argparse.Namespace) -> int:
+    from filters import language
+    from pipeline import job, runners
+    from pipeline.io import storage
+
+    workers = options.workers or len(os.sched_getaffinity(0))
+    needed, free = job.space_needed(run), storage.free_bytes(run.output)
+    if "language" in run.config.annotate.filters:
+        language.identify("model check")
+    plan = {
+        "output": run.output,
+        "preset": run.config.preset,
+        "runner": runners.describe(options.runner, workers),
+        "inputs": len(run.inputs),
+        "input_bytes": sum(item.size for item in run.inputs),
+        "splits": len(run.splits),
+        "stages": ["extract", "annotate", "decide", "shards", "report"],
+        "rules": [rule.name for rule in run.config.assemble.rules],
+        "models": run.identity()["versions"]["models"],
+        "space_needed_bytes": needed,
+        "space_free_bytes": free,
+    }
+    if free is not None and free < needed:
+        raise UsageError(f"{run.output}: about {needed} bytes are needed, {free} are free")
+    if options.json:
+        print(json.dumps(plan))
+    else:
+        print("\n".join(f"{name}: {value}" for name, value in plan.items()))
+    return 0
+
+
+def _stage(options: argparse.Namespace) -> int:
+    from pipeline import job
+
+    run = _plan(options) if options.verb == "extract" and options.input else job.reopen(options.output)
+    how = _how(options)
+    with job.locked(run):
+        job.prepare(run)
+        if options.verb == "assemble":
+            job.work_on_splits(run, ("decide",), how)
+            job.write_shards(run, how)
+            result = job.complete(run, how)
+            _tell(options, result)
+        else:
+            job.work_on_splits(run, (options.verb,), how)
+            if options.json:
+                print(json.dumps({"stage": options.verb, "output": options.output, "splits": len(run.splits)}))
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pipeline import job
+
+    path = job.write_report(options.output)
+    print(json.dumps({"report": path}) if options.json else path)
+    return 0
+
+
+def _filter(options: argparse.Namespace) -> int:
+    from pipeline import config, filter_pipe
+
+    return filter_pipe.run(options.name, config.load(None, options.config, options.settings))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pipeline import config, job, sample
+
+    run = job.plan(options.output, [str(sample.DIRECTORY)], config.load())
+    result = job.curate(run, _how(options))
+    _tell(options, result)
+    return 0
+
+
+def _tell(options: argparse.Namespace, manifest: dict[str, Any]) -> None:
+    if options.json:
+        print(json.dumps({"output": options.output, **manifest}))
+        return
+    totals = manifest["conservation"]
+    print(f"{totals['in']} in = {totals['kept']} kept + {totals['removed']} removed + {totals['failed']} failed")
+    print(f"shards: {options.output}/data ({len(manifest['shards'])} files)")
+    print(f"report: {options.output}/report/index.html")

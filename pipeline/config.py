@@ -1,0 +1,309 @@
+"""One typed configuration: defaults < preset < file < ``--set``.
+
+Every field's default stands beside the reason for it. Unknown keys and wrong types are refused with the
+nearest known key. This module imports nothing heavy, so the command line can read it at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import UsageError
+
+PRESETS = Path(__file__).parent / "presets"
+DEFAULT_PRESET = "basic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """How inputs are cut and read.
+
+    Attributes:
+        split_mib: size of a byte range given to one worker; 0 chooses by the size of all inputs together
+            (never by the number of workers, so that the output does not depend on it).
+        record_mib: content kept of one record; what is longer is removed as ``too_large``.
+        skip_mib: content inflated past that to find the record's end; a gzip bomb ends there.
+        text_field: column of JSON Lines and Parquet inputs that holds the text.
+        url_field: their column with the URL, optional in the data.
+        date_field: their column with the date (ISO 8601), optional in the data.
+        id_field: their column with an identifier, kept as ``record_id``; optional in the data.
+        source: name of the corpus in the ``source`` column; empty takes ``CC-MAIN-…`` from the path, else
+            the kind of input.
+    """
+
+    split_mib: int = 0
+    record_mib: int = 32
+    skip_mib: int = 256
+    text_field: str = "text"
+    url_field: str = "url"
+    date_field: str = "date"
+    id_field: str = "id"
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extract:
+    """Which responses become documents, and how.
+
+    Attributes:
+        engine: a name out of ``filters.extraction.engine.ENGINES``.
+        options: keyword arguments of that engine; they go into the manifest.
+        accept: media types that are extracted; a type that is missing or vague is sniffed.
+        status: HTTP status codes that are extracted.
+        body_mib: decoded size beyond which a page is removed (Common Crawl itself cuts at 1 to 5 MiB).
+        max_nodes: elements beyond which a page is removed.
+        max_depth: levels of nesting beyond which a page is removed (libxml2 parses no deeper than 256).
+        timeout_s: seconds after which a page is killed and recorded (a page takes 0.02 s on average).
+        memory_mib: address space of the process that extracts; what needs more is recorded as failed.
+        recycle_pages: pages after which that process is replaced, since extractors leak (trafilatura #216).
+    """
+
+    engine: str = "trafilatura"
+    options: dict[str, Any] = field(default_factory=lambda: {"include_comments": False})
+    accept: tuple[str, ...] = ("text/html", "application/xhtml+xml")
+    status: tuple[int, ...] = (200,)
+    body_mib: int = 10
+    max_nodes: int = 200_000
+    max_depth: int = 250
+    timeout_s: float = 8.0
+    memory_mib: int = 2048
+    recycle_pages: int = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Annotate:
+    """Which signals are computed.
+
+    Attributes:
+        filters: names out of ``filters.registry.FILTERS``, in the order of the columns.
+    """
+
+    filters: tuple[str, ...] = ("language", "text_stats")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One reason to remove a document: a signal outside its limits.
+
+    Attributes:
+        name: the reason that the document is given.
+        signal: the signal's column.
+        min: the smallest value that is kept.
+        max: the largest value that is kept.
+        one_of: the values that are kept.
+        from_profile: take ``min`` and ``max`` from the profile of the document's language.
+        source: where the limit comes from.
+    """
+
+    name: str
+    signal: str
+    min: float | None = None
+    max: float | None = None
+    one_of: tuple[str, ...] | None = None
+    from_profile: bool = False
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assemble:
+    """Which documents are kept, and how shards are cut.
+
+    Attributes:
+        rules: reasons to remove a document, in order; the first that fails is its reason, all are recorded.
+        profiles: languages with a profile of their own (``filters/profiles``).
+        fallback_profile: the profile for every other language; empty removes them as ``no_profile``.
+        shard_mib: text in one shard, before compression; more rows begin the next.
+        removed_text: keep the text of removed documents too.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    profiles: tuple[str, ...] = ("en", "pt")
+    fallback_profile: str = "generic"
+    shard_mib: int = 128
+    removed_text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the report shows.
+
+    Attributes:
+        samples: removed documents shown for each reason, chosen by hash of their id.
+        sample_chars: characters shown of each.
+    """
+
+    samples: int = 5
+    sample_chars: int = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """The whole configuration of a run; ``preset`` names the file its values started from."""
+
+    preset: str = DEFAULT_PRESET
+    read: Read = field(default_factory=Read)
+    extract: Extract = field(default_factory=Extract)
+    annotate: Annotate = field(default_factory=Annotate)
+    assemble: Assemble = field(default_factory=Assemble)
+    report: Report = field(default_factory=Report)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as plain values.
+
+        Returns:
+            Nested dictionaries and lists that JSON and YAML can hold.
+        """
+        return typing.cast(dict[str, Any], json.loads(json.dumps(dataclasses.asdict(self))))
+
+    def fingerprint(self) -> str:
+        """A digest of every value.
+
+        Returns:
+            Hexadecimal SHA-256.
+        """
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def load(preset: str | None = None, file: str | None = None, settings: typing.Sequence[str] = ()) -> Config:
+    """Build a configuration.
+
+    Args:
+        preset: name of a preset; a ``preset`` key in the file counts where this is None.
+        file: path of a YAML file.
+        settings: ``section.key=value`` strings, the value in YAML.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        UsageError: a preset or file is missing or malformed, a key unknown, a value of the wrong type.
+    """
+    from_file = _read_yaml(Path(file)) if file else {}
+    chosen = preset or from_file.pop("preset", None) or DEFAULT_PRESET
+    from_file.pop("preset", None)
+    merged: dict[str, Any] = {}
+    _merge(merged, _preset(chosen))
+    _merge(merged, from_file)
+    for setting in settings:
+        _merge(merged, _setting(setting))
+    return from_dict({**merged, "preset": chosen})
+
+
+def from_dict(values: dict[str, Any]) -> Config:
+    """Build a configuration from plain values, checking every one.
+
+    Args:
+        values: nested dictionaries, as :meth:`Config.to_dict` makes.
+
+    Returns:
+        The configuration.
+    """
+    return typing.cast(Config, _convert(values, Config, ""))
+
+
+def preset_names() -> list[str]:
+    """The presets that ship.
+
+    Returns:
+        Their names.
+    """
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def _preset(name: str) -> dict[str, Any]:
+    path = PRESETS / f"{name}.yaml"
+    if not path.is_file():
+        raise UsageError(f"unknown preset {name!r}{_nearest(name, preset_names())}")
+    return _read_yaml(path)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read configuration {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if values is not None and not isinstance(values, dict):
+        raise UsageError(f"{path}: expected sections with keys, found {type(values).__name__}")
+    return values or {}
+
+
+def _setting(setting: str) -> dict[str, Any]:
+    path, equals, raw = setting.partition("=")
+    if not equals or not path:
+        raise UsageError(f"--set {setting}: expected section.key=value")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from error
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return typing.cast(dict[str, Any], value)
+
+
+def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def _nearest(name: str, known: typing.Iterable[str]) -> str:
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(options)}"
+
+
+def _convert(value: Any, kind: Any, where: str) -> Any:
+    """Check a plain value against a type and give it that type."""
+    if dataclasses.is_dataclass(kind):
+        return _convert_section(value, typing.cast(type, kind), where)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(value, arguments[0], where)
+    if origin is tuple:
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple):
+            raise UsageError(f"{where}: expected a list, found {value!r}")
+        return tuple(_convert(item, arguments[0], f"{where}[{index}]") for index, item in enumerate(items))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise UsageError(f"{where}: expected keys and values, found {value!r}")
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise UsageError(f"{where}: expected {kind.__name__}, found {value!r}")
+    return value
+
+
+def _convert_section(value: Any, kind: type, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(f"{where or 'configuration'}: expected keys and values, found {value!r}")
+    hints = typing.get_type_hints(kind)
+    unknown = [key for key in value if key not in hints]
+    if unknown:
+        full = f"{where}.{unknown[0]}".lstrip(".")
+        raise UsageError(f"unknown key {full!r}{_nearest(str(unknown[0]), hints)}")
+    missing = [
+        entry.name
+        for entry in dataclasses.fields(kind)
+        if entry.name not in value
+        and entry.default is dataclasses.MISSING
+        and entry.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UsageError(f"{where}: {missing[0]!r} is missing")
+    return kind(**{key: _convert(item, hints[key], f"{where}.{key}".lstrip(".")) for key, item in value.items()})

@@ -1,0 +1,146 @@
+"""``joeira filter NAME``: JSON lines in, JSON lines out, in the same order, one for one.
+
+A line that cannot be processed yields ``{"id": …, "error": "…"}`` and the run goes on; the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.config import Config
+
+Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+class LineError(ValueError):
+    """An input line that lacks what the filter needs."""
+
+
+def run(name: str, config: Config) -> int:
+    """Answer every line of standard input.
+
+    Args:
+        name: which filter.
+        config: the configuration.
+
+    Returns:
+        0, or 1 where a line could not be processed.
+    """
+    failed = False
+    with _FILTERS[name](config) as answer:
+        for line in sys.stdin.buffer:
+            result = _answer_line(line, answer)
+            failed = failed or "error" in result
+            # ensure_ascii: a lone surrogate in the input must come back as it was.
+            sys.stdout.write(json.dumps(result) + "\n")
+            sys.stdout.flush()
+    return int(failed)
+
+
+def _answer_line(line: bytes, answer: Answer) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return {"id": None, "error": f"not JSON: {error}"}
+    if not isinstance(row, dict):
+        return {"id": None, "error": f"expected an object, found {type(row).__name__}"}
+    identity = {"id": row["id"]} if "id" in row else {}
+    try:
+        return {**identity, **answer(row)}
+    except Exception as error:  # one bad line never stops the pipe
+        said = str(error) if isinstance(error, LineError) else f"{type(error).__name__}: {error}"
+        return {"id": row.get("id"), "error": said}
+
+
+def need_text(row: Mapping[str, Any], field: str = "text") -> str:
+    """A string field that a filter cannot do without.
+
+    Args:
+        row: the input line.
+        field: its name.
+
+    Returns:
+        The string.
+
+    Raises:
+        LineError: it is missing or no string.
+    """
+    value = row.get(field)
+    if not isinstance(value, str):
+        found = f"it is {type(value).__name__}" if field in row else f"the line has {sorted(row)[:10]}"
+        raise LineError(f"expected a string in {field!r}; {found}")
+    return value
+
+
+def need_bytes(row: Mapping[str, Any], field: str) -> bytes | None:
+    """The bytes of an optional ``…_b64`` field.
+
+    Args:
+        row: the input line.
+        field: its name.
+
+    Returns:
+        The bytes, or None where it is missing.
+
+    Raises:
+        LineError: it is not Base64.
+    """
+    if row.get(field) is None:
+        return None
+    try:
+        return base64.b64decode(need_text(row, field), validate=True)
+    except binascii.Error as error:
+        raise LineError(f"{field!r} is not Base64: {error}") from error
+
+
+@contextmanager
+def _language(config: Config) -> Iterator[Answer]:
+    from filters import language
+
+    def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+        top = language.identify(need_text(row))
+        code, score = top[0] if top else ("und", 0.0)
+        return {"language": code, "score": score, "top": [list(pair) for pair in top]}
+
+    yield answer
+
+
+@contextmanager
+def _extract(config: Config) -> Iterator[Answer]:
+    import re
+
+    from filters.extraction import charset
+    from pipeline.sandbox import ExtractionError, Sandbox
+
+    sandbox = Sandbox(config.extract)
+
+    def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+        body = need_bytes(row, "html_b64")
+        if body is None:
+            html = need_text(row, "html")
+        else:
+            declared = re.search(r"charset\s*=\s*[\"']?([\w.:\-]+)", str(row.get("content_type") or ""), re.IGNORECASE)
+            html = charset.decode(body, declared.group(1) if declared else None).text
+        try:
+            extracted = sandbox.extract(html)
+        except ExtractionError as error:
+            raise LineError(f"{error.kind}: {error}") from error
+        if extracted.refused:
+            raise LineError(f"refused: more than {extracted.refused} allows")
+        known = {"title": extracted.title, "language_hint": extracted.language_hint}
+        found = {name: value for name, value in known.items() if value is not None}
+        return {"text": extracted.text, **found, "engine": config.extract.engine}
+
+    try:
+        yield answer
+    finally:
+        sandbox.close()
+
+
+_FILTERS = {"extract": _extract, "language": _language}

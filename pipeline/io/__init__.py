@@ -1,0 +1,1 @@
+"""Reading inputs of every kind and writing files whole or not at all."""

@@ -1,0 +1,22 @@
+"""Records that could not be processed, by error; each has a row in ``failed/`` with file and offset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TITLE = "Failures and record types"
+
+
+def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the template shows.
+
+    Args:
+        manifest: the run's manifest.
+        samples: not used.
+
+    Returns:
+        ``errors`` and ``records``, each a list of names and counts.
+    """
+    order = lambda counts: sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))  # noqa: E731
+    return {"errors": order(manifest["counts"]["errors"]), "records": order(manifest["counts"]["records"])}

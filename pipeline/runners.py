@@ -1,0 +1,107 @@
+"""Which Beam runner does the work, said by name.
+
+``DirectRunner`` would try Prism, then fall back in silence; so a runner is always named. ``local`` is
+Beam's FnApiRunner: in this process for one worker, else one process a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.errors import RunError, UsageError
+from pipeline.stages.base import ERROR_MARK, SpreadAndRun, Stage
+
+_NAMES = {
+    "local": "FnApiRunner",
+    "fnapi": "FnApiRunner",
+    "prism": "PrismRunner",
+    "flink": "FlinkRunner",
+    "portable": "PortableRunner",
+    "dataflow": "DataflowRunner",
+}
+_ON_THIS_MACHINE = {"FnApiRunner"}
+_ERROR = re.compile(re.escape(ERROR_MARK) + r"(.*?)" + re.escape(ERROR_MARK), re.DOTALL)
+
+
+def runner_name(name: str) -> str:
+    """The class that a runner's short name stands for.
+
+    Args:
+        name: ``local``, ``prism``, ``flink``, ``portable``, ``dataflow``, or a Beam class name.
+
+    Returns:
+        The class name.
+
+    Raises:
+        UsageError: no such runner.
+    """
+    known = {**{key: value for key, value in _NAMES.items()}, **{value.lower(): value for value in _NAMES.values()}}
+    if name.lower() not in known:
+        raise UsageError(f"unknown runner {name!r}; known: {', '.join(sorted(_NAMES))}")
+    return known[name.lower()]
+
+
+def describe(name: str, workers: int) -> str:
+    """What runs, for people.
+
+    Args:
+        name: short or class name of the runner.
+        workers: processes asked for.
+
+    Returns:
+        For example ``FnApiRunner, 2 processes``.
+    """
+    cls = runner_name(name)
+    return f"{cls}, {workers} process{'es' if workers != 1 else ''}" if cls in _ON_THIS_MACHINE else cls
+
+
+def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: int, beam_args: Sequence[str]) -> None:
+    """Run stages over units in one pipeline.
+
+    Args:
+        stages: what to do with each unit, in order.
+        units: the units that are still to be done.
+        runner: name of the runner.
+        workers: processes, where the runner is on this machine.
+        beam_args: further options for Beam, as on its command line.
+
+    Raises:
+        RunError: a unit failed, or the runner did.
+        UsageError: Beam does not know an option.
+    """
+    if not units:
+        return
+    name = runner_name(runner)
+    local = name in _ON_THIS_MACHINE
+    pipeline = beam.Pipeline(options=_options(name, min(workers, len(units)), beam_args))
+    # The in-memory runner deals elements round-robin: largest first deals them evenly.
+    ordered = sorted(units, key=lambda unit: (-getattr(unit, "stop", 0) + getattr(unit, "start", 0), unit.key))
+    _ = pipeline | "units" >> beam.Create(ordered) | SpreadAndRun(stages, os.getpid() if local else None)
+    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    try:
+        result = pipeline.run()
+        state = result.wait_until_finish()
+    except Exception as error:  # each runner wraps a worker's error in a type of its own
+        found = _ERROR.search(str(error))
+        if found:
+            raise RunError(found.group(1).replace("\\n", "\n")) from error
+        raise RunError(f"{name} failed: {' '.join(str(error).split())[-1500:]}") from error
+    if state not in (None, "DONE"):
+        raise RunError(f"{name} ended in state {state}")
+
+
+def _options(name: str, workers: int, beam_args: Sequence[str]) -> PipelineOptions:
+    arguments = [f"--runner={name}"]
+    if name in _ON_THIS_MACHINE and workers > 1:
+        arguments += [f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing"]
+    try:
+        return PipelineOptions([*arguments, *beam_args])
+    except SystemExit as error:  # argparse's way of refusing
+        raise UsageError(f"Beam refuses the options {' '.join(beam_args)}") from error

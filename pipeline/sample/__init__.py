@@ -1,0 +1,3 @@
+"""The bundled sample crawl."""
+from pathlib import Path
+DIRECTORY = Path(__file__).parent

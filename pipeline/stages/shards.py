@@ -1,0 +1,224 @@
+"""The second half of ``assemble``: the files that a run is for.
+
+Shards are cut from row groups of ``documents/`` in order, so text is read where it lies and never crosses
+a shuffle. Inside a shard rows are sorted by id, which is a hash: they are shuffled, the same way each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters import registry
+from pipeline import schema
+from pipeline.config import Annotate, Assemble
+from pipeline.io import storage
+from pipeline.io.parquet import GROUP_ROWS, RowWriter, open_file, row_writers
+from pipeline.rules import columns_needed
+from pipeline.stages.base import Progress, Stage
+from pipeline.stages.decide import FAILED, KEPT, REMOVED
+from pipeline.tally import Tally
+
+# Splits whose removed and failed rows share one file.
+SPLITS_A_LEDGER = 256
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of ``data/``: its number and the row groups it is made of, as split key and group numbers."""
+
+    number: int
+    pieces: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def key(self) -> str:
+        """The unit's key.
+
+        Returns:
+            A name for its receipt.
+        """
+        return f"data-{self.number:05d}"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """One pair of files in ``removed/`` and ``failed/``: its number and the splits it is made of."""
+
+    number: int
+    splits: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The unit's key.
+
+        Returns:
+            A name for its receipt.
+        """
+        return f"ledger-{self.number:05d}"
+
+
+def plan(groups: Iterable[tuple[str, Sequence[int]]], shard_bytes: int) -> list[Shard]:
+    """Cut shards from the bytes of kept text in each row group.
+
+    Args:
+        groups: for each split in order, its key and the bytes kept in each of its row groups.
+        shard_bytes: text at which a shard is full.
+
+    Returns:
+        The shards; row groups in which nothing is kept belong to none.
+    """
+    shards: list[Shard] = []
+    pieces: dict[str, list[int]] = {}
+    size = 0
+
+    def finish() -> None:
+        nonlocal pieces, size
+        if pieces:
+            frozen = tuple((key, tuple(numbers)) for key, numbers in pieces.items())
+            shards.append(Shard(len(shards), frozen))
+        pieces, size = {}, 0
+
+    for key, kept in groups:
+        for number, count in enumerate(kept):
+            if count and size and size + count > shard_bytes:
+                finish()
+            if count:
+                pieces.setdefault(key, []).append(number)
+                size += count
+    finish()
+    return shards
+
+
+def ledgers(keys: Sequence[str]) -> list[Ledger]:
+    """Group splits for the files of removed and failed records.
+
+    Args:
+        keys: keys of all splits, in order.
+
+    Returns:
+        The units.
+    """
+    starts = range(0, len(keys), SPLITS_A_LEDGER)
+    return [Ledger(number, tuple(keys[at : at + SPLITS_A_LEDGER])) for number, at in enumerate(starts)]
+
+
+@dataclass(kw_only=True)
+class ShardStage(Stage):
+    """Writes shards and ledgers."""
+
+    name: ClassVar[str] = "shards"
+    output: str
+    annotate: Annotate
+    config: Assemble
+
+    def process(self, unit: Shard | Ledger, progress: Progress) -> dict[str, Any]:
+        """Write one shard, or one pair of ledger files.
+
+        Args:
+            unit: which.
+            progress: to be told of each document.
+
+        Returns:
+            Tallies of the ids that were written.
+        """
+        if isinstance(unit, Shard):
+            return self._shard(unit, progress)
+        return self._ledger(unit, progress)
+
+    def _shard(self, unit: Shard, progress: Progress) -> dict[str, Any]:
+        tables = []
+        for place, (key, numbers) in enumerate(unit.pieces):
+            for group in self._row_groups(key, numbers):
+                tables.append(_training_columns(group.filter(pc.field("outcome") == KEPT)))
+            progress.add(place / len(unit.pieces))
+        table = pa.concat_tables(tables)
+        del tables
+        order = pc.sort_indices(table, sort_keys=[("id", "ascending")])
+        writer_path = storage.join(self.output, "data", f"part-{unit.number:05d}.parquet")
+        tally = Tally()
+        with row_writers({"data": writer_path}, {"data": schema.DATA}) as writers:
+            for start in range(0, len(order), GROUP_ROWS):
+                rows = table.take(order[start : start + GROUP_ROWS]).combine_chunks()
+                for identifier in rows["id"].to_pylist():
+                    tally.add(identifier)
+                writers["data"].write_group(rows)
+        return {"tallies": {KEPT: tally.to_dict()}, "rows": tally.count}
+
+    def _row_groups(self, key: str, numbers: Sequence[int], *, text: bool = True) -> Iterator[pa.Table]:
+        """Documents with their signals and decisions, a row group at a time."""
+        paths = {name: storage.join(self.work, name, f"{key}.parquet") for name in ("documents", "signals", "decisions")}
+        documents, signals, decisions = (open_file(path) for path in paths.values())
+        available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
+        columns = columns_needed(self.config.rules, available)
+        lengths = [documents.metadata.row_group(index).num_rows for index in range(documents.num_row_groups)]
+        scores = signals.read(columns=[*columns, "annotate_error"])
+        verdicts = decisions.read(columns=["outcome", "reason", "reasons"])
+        names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
+        for number in numbers:
+            start = sum(lengths[:number])
+            table = documents.read_row_group(number, columns=names)
+            for extra in (scores, verdicts):
+                piece = extra.slice(start, lengths[number])
+                for name in piece.column_names:
+                    table = table.append_column(name, piece[name])
+            yield table
+
+    def _ledger(self, unit: Ledger, progress: Progress) -> dict[str, Any]:
+        names = {"removed": schema.REMOVED, "failed": schema.FAILED}
+        paths = {name: storage.join(self.output, name, f"part-{unit.number:05d}.parquet") for name in names}
+        tallies = {REMOVED: Tally(), FAILED: Tally()}
+        with row_writers(paths, names) as writers:
+            for place, key in enumerate(unit.splits):
+                self._copy(storage.join(self.work, "rejected", f"{key}.parquet"), writers["removed"], tallies[REMOVED])
+                self._copy(storage.join(self.work, "failed", f"{key}.parquet"), writers["failed"], tallies[FAILED])
+                for row in self._judged(key):
+                    name = REMOVED if row["outcome"] == REMOVED else FAILED
+                    tallies[name].add(row["id"])
+                    writers[name].write(row, 512 + len(row.get("text") or "") * 2)
+                progress.add(place / len(unit.splits))
+        return {"tallies": {name: tally.to_dict() for name, tally in tallies.items()}}
+
+    def _copy(self, source: str, writer: RowWriter, tally: Tally) -> None:
+        if not storage.exists(source):
+            return
+        for batch in open_file(source).iter_batches(batch_size=1024):
+            for row in batch.to_pylist():
+                tally.add(row["id"])
+                writer.write(row)
+
+    def _judged(self, key: str) -> Iterator[dict[str, Any]]:
+        """Documents of one split that were not kept, as rows of ``removed`` or ``failed``."""
+        source = storage.join(self.work, "documents", f"{key}.parquet")
+        if not storage.exists(source):
+            return
+        numbers = range(open_file(source).num_row_groups)
+        for group in self._row_groups(key, numbers, text=self.config.removed_text):
+            for row in group.filter(pc.field("outcome") != KEPT).to_pylist():
+                yield _ledger_row(row)
+
+
+def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:
+    if row["outcome"] == FAILED:
+        return {**row, "stage": "annotate", "error": "exception", "detail": row["annotate_error"]}
+    scores = {name: value for name, value in row.items() if name not in schema.DOCUMENTS.names}
+    numbers = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
+    return {**row, "stage": "assemble", "scores": sorted(numbers.items())}
+
+
+def _training_columns(table: pa.Table) -> pa.Table:
+    """The columns of a training shard, in order; what no stage has judged yet is null or unknown."""
+    rows = len(table)
+    constants = {"consent": "unknown", "cluster_size": 1}
+    columns = []
+    for entry in schema.DATA:
+        if entry.name in table.column_names:
+            columns.append(table[entry.name].cast(entry.type))
+        elif entry.name in constants:
+            columns.append(pa.array([constants[entry.name]] * rows, entry.type))
+        else:
+            columns.append(pa.nulls(rows, entry.type))
+    return pa.table(columns, schema=schema.DATA)
