@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 done, 1 the run failed, 2 the call or the configuration is wrong.
     """
+    # Libraries log what they find odd in what was crawled, page by page; we count and record it instead.
+    logging.disable(logging.CRITICAL)
     arguments = list(sys.argv[1:] if argv is None else argv)
     beam_args: list[str] = []
     if "--" in arguments:

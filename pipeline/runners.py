@@ -6,9 +6,9 @@ Beam's FnApiRunner: in this process for one worker, else one process a worker.
 
 from __future__ import annotations
 
-import logging
 import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,11 +80,14 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
         return
     name = runner_name(runner)
     local = name in _ON_THIS_MACHINE
-    pipeline = beam.Pipeline(options=_options(name, min(workers, len(units)), beam_args))
-    # The in-memory runner deals elements round-robin: largest first deals them evenly.
-    ordered = sorted(units, key=lambda unit: (-getattr(unit, "stop", 0) + getattr(unit, "start", 0), unit.key))
-    _ = pipeline | "units" >> beam.Create(ordered) | SpreadAndRun(stages, os.getpid() if local else None)
-    logging.getLogger("apache_beam").setLevel(logging.ERROR)
+    processes = min(workers, len(units))
+    pipeline = beam.Pipeline(
+        runner=_local_runner(processes) if local else name, options=_options(name, processes, beam_args)
+    )
+    # The local runner deals elements round-robin: largest first deals them evenly.
+    ordered = sorted(units, key=lambda unit: (getattr(unit, "start", 0) - getattr(unit, "stop", 0), unit.key))
+    spread = SpreadAndRun(stages, beam_args=beam_args, driver=os.getpid() if local else None)
+    _ = pipeline | "units" >> beam.Create(ordered) | spread
     try:
         result = pipeline.run()
         state = result.wait_until_finish()
@@ -97,10 +100,19 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
         raise RunError(f"{name} ended in state {state}")
 
 
-def _options(name: str, workers: int, beam_args: Sequence[str]) -> PipelineOptions:
-    arguments = [f"--runner={name}"]
-    if name in _ON_THIS_MACHINE and workers > 1:
-        arguments += [f"--direct_num_workers={workers}", "--direct_running_mode=multi_processing"]
+def _local_runner(processes: int) -> Any:
+    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.transforms.environments import SubprocessSDKEnvironment
+
+    if processes == 1:
+        return FnApiRunner()
+    # What direct_running_mode=multi_processing sets up, but with our quiet worker.
+    command = f"exec {sys.executable} -m pipeline.worker"
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
+
+
+def _options(name: str, processes: int, beam_args: Sequence[str]) -> PipelineOptions:
+    arguments = [f"--direct_num_workers={processes}"] if name in _ON_THIS_MACHINE else [f"--runner={name}"]
     try:
         return PipelineOptions([*arguments, *beam_args])
     except SystemExit as error:  # argparse's way of refusing

@@ -17,6 +17,8 @@ from warcio.statusandheaders import StatusAndHeadersParser, StatusAndHeadersPars
 _PIECE = 1 << 16
 _CHUNK_SIZE = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _PARSER = StatusAndHeadersParser(["HTTP/1.0", "HTTP/1.1"], verify=False)
+# Misspelt versions (HTTPX/1.1) and ICY happen; what they say is plain all the same.
+_STARTS_RESPONSE = re.compile(rb"[A-Za-z]{3,8}(?:/[\d.]+)?[ \t]+\d{3}\b")
 _STATUS_LINE = re.compile(r"(\d{3})")
 
 
@@ -59,7 +61,7 @@ def parse(block: bytes) -> Response | None:
     Returns:
         The response, or None where the block does not begin with an HTTP status line.
     """
-    if not block[:5].upper().startswith((b"HTTP/", b"ICY ")):
+    if not _STARTS_RESPONSE.match(block):
         return None
     stream = io.BytesIO(block)
     try:

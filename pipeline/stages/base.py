@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import JoeiraError, RunError
 from pipeline.io import storage
@@ -168,16 +170,20 @@ class RunStages(beam.DoFn):
 
     Args:
         stages: the stages, in order; each takes the same units.
+        beam_args: Beam options, which the local runner does not hand to its processes; file systems
+            need them (``--s3_endpoint_url`` and the like).
         driver: process id of the driver where it is on this machine: a worker whose driver was killed
             must not go on writing beside the run that follows.
     """
 
-    def __init__(self, stages: Sequence[Stage], driver: int | None) -> None:
+    def __init__(self, stages: Sequence[Stage], beam_args: Sequence[str], driver: int | None) -> None:
         self._stages = list(stages)
+        self._beam_args = list(beam_args)
         self._driver = driver
 
     def setup(self) -> None:
         """Start each stage's tools, and the watch over the driver."""
+        FileSystems.set_options(PipelineOptions(self._beam_args))
         if self._driver is not None and self._driver != os.getpid():
             threading.Thread(target=_exit_with, args=(self._driver,), daemon=True).start()
         for stage in self._stages:
@@ -219,12 +225,14 @@ class SpreadAndRun(beam.PTransform):
 
     Args:
         stages: what to do with each unit.
+        beam_args: options for Beam's file systems.
         driver: process id of a driver on this machine, else None.
     """
 
-    def __init__(self, stages: Sequence[Stage], driver: int | None) -> None:
+    def __init__(self, stages: Sequence[Stage], *, beam_args: Sequence[str], driver: int | None) -> None:
         super().__init__()
         self._stages = list(stages)
+        self._beam_args = beam_args
         self._driver = driver
 
     def expand(self, units: beam.PCollection) -> beam.PCollection:
@@ -237,4 +245,5 @@ class SpreadAndRun(beam.PTransform):
             Their keys.
         """
         label = " then ".join(stage.name for stage in self._stages)
-        return units | "spread" >> beam.Reshuffle() | label >> beam.ParDo(RunStages(self._stages, self._driver))
+        work = RunStages(self._stages, self._beam_args, self._driver)
+        return units | "spread" >> beam.Reshuffle() | label >> beam.ParDo(work)

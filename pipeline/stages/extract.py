@@ -157,8 +157,10 @@ class ExtractStage(Stage):
             if record.truncated == "limit":
                 raise Rejected("too_large", f"{record.full_length} bytes")
             return "documents", self._plain(record)
-        response = http.parse(record.block) if record.kind == "response" else None
-        if record.kind == "response" and response is None:
+        # Look-ups of names (dns:) are response records without HTTP.
+        spoken = record.kind == "response" and place["url"].startswith(("http://", "https://"))
+        response = http.parse(record.block) if spoken else None
+        if spoken and response is None:
             raise ExtractionError("bad http", f"expected an HTTP status line, found {record.block[:40]!r}")
         if response is None:
             response = http.Response(200, [("content-type", record.headers.get("content-type", ""))], record.block)
