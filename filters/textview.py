@@ -23,7 +23,7 @@ class TextView:
 
     @cached_property
     def lines(self) -> list[str]:
-        """Lines split at ``\\n``, stripped, blank ones left out."""
+        """Lines split at line feeds, stripped, blank ones left out."""
         return [line for raw in self.text.split("\n") if (line := raw.strip())]
 
     @cached_property

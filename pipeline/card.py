@@ -10,7 +10,17 @@ import yaml
 from pipeline import schema
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000, 10_000_000_000)
-_NAMES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B", "10B<n<100B")
+_NAMES = (
+    "n<1K",
+    "1K<n<10K",
+    "10K<n<100K",
+    "100K<n<1M",
+    "1M<n<10M",
+    "10M<n<100M",
+    "100M<n<1B",
+    "1B<n<10B",
+    "10B<n<100B",
+)
 
 
 def readme(manifest: Mapping[str, Any]) -> str:
@@ -31,7 +41,9 @@ def readme(manifest: Mapping[str, Any]) -> str:
         "task_categories": ["text-generation"],
         "tags": ["joeira"],
     }
-    lines = "\n".join(f"| {name} | {count} |" for name, count in sorted(kept.items(), key=lambda item: (-item[1], item[0])))
+    lines = "\n".join(
+        f"| {name} | {count} |" for name, count in sorted(kept.items(), key=lambda item: (-item[1], item[0]))
+    )
     reasons = "\n".join(f"| {name} | {entry['first']} |" for name, entry in manifest["rules"].items())
     rejected = "\n".join(f"| {name} (before extraction) | {count} |" for name, count in counts["rejected"].items())
     return f"""---
@@ -55,7 +67,8 @@ Curated by joeira {manifest["versions"]["joeira"]} with preset `{manifest["confi
 
 ## Before you use it
 
-- The pages stay their owners'. Consent and licence are not judged by this run: `consent` says `unknown`, `licence` is empty.
+- The pages stay their owners'. Consent and licence are not judged by this run: `consent` says `unknown`,
+  `licence` is empty.
 - Personal data is not scrubbed by this run: `pii_count` is empty.
 - Duplicates are not resolved by this run: `cluster_size` is 1 throughout.
 

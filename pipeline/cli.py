@@ -146,12 +146,12 @@ def _how(options: argparse.Namespace) -> Any:
 
 
 def _plan(options: argparse.Namespace) -> Any:
-    from pipeline import config, job
+    from pipeline import config, runs
 
     if options.sample is not None and options.sample < 1:
         raise UsageError(f"--sample {options.sample}: expected 1 or more")
     settings = config.load(options.preset, options.config, options.settings)
-    return job.plan(options.output, options.input, settings, base=options.base, sample=options.sample)
+    return runs.plan(options.output, options.input, settings, base=options.base, sample=options.sample)
 
 
 def _curate(options: argparse.Namespace) -> int:
@@ -175,11 +175,11 @@ def _curate(options: argparse.Namespace) -> int:
 
 def _dry_run(run: Any, options: argparse.Namespace) -> int:
     from filters import language
-    from pipeline import job, runners
+    from pipeline import runners, runs
     from pipeline.io import storage
 
     workers = options.workers or len(os.sched_getaffinity(0))
-    needed, free = job.space_needed(run), storage.free_bytes(run.output)
+    needed, free = runs.space_needed(run), storage.free_bytes(run.output)
     if "language" in run.config.annotate.filters:
         language.identify("model check")
     plan = {
@@ -205,12 +205,12 @@ def _dry_run(run: Any, options: argparse.Namespace) -> int:
 
 
 def _stage(options: argparse.Namespace) -> int:
-    from pipeline import job
+    from pipeline import job, runs
 
-    run = _plan(options) if options.verb == "extract" and options.input else job.reopen(options.output)
+    run = _plan(options) if options.verb == "extract" and options.input else runs.reopen(options.output)
     how = _how(options)
-    with job.locked(run):
-        job.prepare(run)
+    with runs.locked(run):
+        runs.prepare(run)
         if options.verb == "assemble":
             job.work_on_splits(run, ("decide",), how)
             job.write_shards(run, how)
@@ -238,9 +238,9 @@ def _filter(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from pipeline import config, job, sample
+    from pipeline import config, job, runs, sample
 
-    run = job.plan(options.output, [str(sample.DIRECTORY)], config.load())
+    run = runs.plan(options.output, [str(sample.DIRECTORY)], config.load())
     result = job.curate(run, _how(options))
     _tell(options, result)
     return 0

@@ -113,7 +113,8 @@ def splits(inputs: Iterable[Input], split_mib: int) -> list[Split]:
     size = split_mib * MIB or _automatic(sum(item.size for item in files))
     ranges = [(item, start, stop) for item in files for start, stop in _ranges(item, size)]
     return [
-        Split(key=f"{index:06d}", input=item, start=start, stop=stop) for index, (item, start, stop) in enumerate(ranges)
+        Split(key=f"{index:06d}", input=item, start=start, stop=stop)
+        for index, (item, start, stop) in enumerate(ranges)
     ]
 
 
@@ -145,7 +146,9 @@ def kind_of(path: str) -> str:
             return "parquet"
         if head.lstrip().startswith(b"{"):
             return "jsonl"
-        raise UsageError(f"input {path}: neither its name nor its content tells WARC, ARC, WET, JSON Lines, Parquet or text")
+        raise UsageError(
+            f"input {path}: neither its name nor its content tells WARC, ARC, WET, JSON Lines, Parquet or text"
+        )
     return kind
 
 
@@ -215,7 +218,7 @@ def _short_names(identities: Iterable[str]) -> dict[str, str]:
             by_name.setdefault("/".join(parts[identity][-depth:]), []).append(identity)
         for name, sharing in by_name.items():
             if len(sharing) == 1 or depth >= max(len(parts[identity]) for identity in sharing):
-                names.update({identity: name for identity in sharing})
+                names.update(dict.fromkeys(sharing, name))
                 left -= set(sharing)
         depth += 1
     return names

@@ -1,30 +1,21 @@
-"""The main job: what a run is made of, where it stands, and the stages in order.
+"""The main job: the stages in order, and what closes a run.
 
-A run is fixed before it starts: its configuration, inputs and versions stand in ``work/run.json``. A later
-call with the same goes on where the first stopped; one with another is refused.
+The stages over input ranges run in one pipeline, one after the other for each range, so a range is finished
+before the next begins; shards follow when all are decided.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline import config as configuration
-from pipeline import inputs, manifest, progress, rules
-from pipeline.config import Config
+from pipeline import manifest, progress, rules
 from pipeline.errors import RunError, UsageError
-from pipeline.inputs import Input, Split
 from pipeline.io import storage
-
-# Work files and shards together, by bytes of compressed input: measured 0.2 on the dev crawl, where HTML
-# is reduced to text. Text that is text already is written twice.
-SPACE_SHARE = {"warc": 0.4, "jsonl": 4.0, "parquet": 2.5, "text": 4.0}
+from pipeline.runs import Run, finished, locked, prepare, read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,160 +33,6 @@ class How:
     workers: int = 1
     beam_args: tuple[str, ...] = ()
     quiet: bool = False
-
-
-@dataclass
-class Run:
-    """A run in its output directory.
-
-    Attributes:
-        output: the directory.
-        config: its configuration.
-        inputs: its input files.
-        digests: digests of files by path and version, so that a later call need not read them again.
-        splits: the ranges they are read in.
-    """
-
-    output: str
-    config: Config
-    inputs: list[Input]
-    digests: dict[str, Any] = field(default_factory=dict)
-    splits: list[Split] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.splits = inputs.splits(self.inputs, self.config.read.split_mib)
-
-    @property
-    def work(self) -> str:
-        """The directory of stage outputs.
-
-        Returns:
-            Its path.
-        """
-        return storage.join(self.output, "work")
-
-    def identity(self) -> dict[str, Any]:
-        """What the output is made of.
-
-        Returns:
-            Plain values; two runs with equal ones write the same ``data/``.
-        """
-        described = [{key: value for key, value in entry.items() if key != "path"} for entry in inputs.to_dicts(self.inputs)]
-        return {
-            "format": manifest.FORMAT,
-            "config": self.config.to_dict(),
-            "inputs": described,
-            "versions": manifest.versions(self.config),
-        }
-
-
-def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = "", sample: int | None = None) -> Run:
-    """Fix what a run is made of, checking what can be checked before it starts.
-
-    Args:
-        output: the output directory.
-        patterns: inputs.
-        config: the configuration.
-        base: prefix of listed paths.
-        sample: take only so many files.
-
-    Returns:
-        The run; nothing is written yet.
-
-    Raises:
-        UsageError: an input is missing, or the configuration cannot work.
-    """
-    from filters.extraction import engine
-
-    rules.check(config)
-    if config.extract.engine not in engine.ENGINES:
-        raise UsageError(f"unknown engine {config.extract.engine!r}; known: {', '.join(sorted(engine.ENGINES))}")
-    known = _read_json(storage.join(output, "work", "digests.json")) or {}
-    found = inputs.resolve(patterns, base=base, sample=sample, known_digests=known)
-    return Run(output, config, found, known)
-
-
-def reopen(output: str) -> Run:
-    """The run that stands in a directory.
-
-    Args:
-        output: the directory.
-
-    Returns:
-        The run as it was planned.
-
-    Raises:
-        UsageError: there is none.
-    """
-    saved = _read_json(storage.join(output, "work", "run.json"))
-    if saved is None:
-        raise UsageError(f"{output}: no run stands here (work/run.json is missing); give --input to begin one")
-    files = [Input(**entry) for entry in saved["inputs"]]
-    return Run(output, configuration.from_dict(saved["identity"]["config"]), files)
-
-
-def prepare(run: Run) -> None:
-    """Take possession of the output directory, or go on in it.
-
-    Args:
-        run: the run.
-
-    Raises:
-        UsageError: the directory cannot be written, or holds something else.
-    """
-    storage.check_writable(run.output)
-    path = storage.join(run.work, "run.json")
-    saved = _read_json(path)
-    identity = run.identity()
-    if saved is None:
-        strangers = [name for name in storage.list_dir(run.output) if not name.startswith(storage.TEMPORARY_PREFIX)]
-        if strangers and strangers != ["work"]:
-            raise UsageError(f"{run.output} is not empty and no run of joeira stands there (found {strangers[0]}); choose another --output")
-        saved = {"identity": identity, "inputs": inputs.to_dicts(run.inputs)}
-        storage.write_bytes(path, manifest.encode(saved))
-    elif saved["identity"] != identity:
-        changes = ", ".join(_differences(saved["identity"], identity)[:4])
-        raise UsageError(
-            f"{run.output} holds a run made otherwise ({changes}); choose another --output, or remove it to begin anew"
-        )
-    storage.write_bytes(storage.join(run.work, "digests.json"), manifest.encode(run.digests))
-
-
-@contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep other processes of this machine out of a run.
-
-    Args:
-        run: the run.
-
-    Yields:
-        Once.
-
-    Raises:
-        UsageError: another process is at it.
-    """
-    if storage.is_remote(run.output):
-        yield
-        return
-    os.makedirs(run.work, exist_ok=True)
-    with open(os.path.join(run.work, "lock"), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UsageError(f"another process is working in {run.output}") from error
-        yield
-
-
-def finished(run: Run) -> dict[str, Any] | None:
-    """The manifest, where the run is finished.
-
-    Args:
-        run: the run.
-
-    Returns:
-        Its content, or None.
-    """
-    return _read_json(storage.join(run.output, "manifest.json"))
 
 
 def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
@@ -225,13 +62,19 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
     for earlier in order[: order.index(names[0])]:
         missing = every[earlier].pending(run.splits)
         if missing:
-            raise RunError(f"stage {names[0]} needs {earlier}, which lacks {len(missing)} of {len(run.splits)} splits; run joeira {earlier} first")
+            raise RunError(
+                f"stage {names[0]} needs {earlier}, which lacks {len(missing)} of {len(run.splits)} splits; "
+                f"run joeira {earlier} first"
+            )
     stages = [every[name] for name in names]
     pending = {unit.key for stage in stages for unit in stage.pending(run.splits)}
     units = [split for split in run.splits if split.key in pending]
     if units and len(units) < len(run.splits) and not how.quiet:
         progress.say(f"going on: {len(run.splits) - len(units)} of {len(run.splits)} splits are done")
-    _clean(run, ["receipts/" + name for name in order] + ["documents", "robots", "rejected", "failed", "signals", "decisions"])
+    _clean(
+        run,
+        ["receipts/" + name for name in order] + ["documents", "robots", "rejected", "failed", "signals", "decisions"],
+    )
     with progress.shown(" + ".join(names), stages, run.splits, how.quiet):
         runners.run(stages, units, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
 
@@ -285,7 +128,10 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     )
     idle = rules.never_evaluated(run.config.assemble.rules, summary["rules"], summary["counts"]["documents"])
     if idle:
-        raise RunError(f"rule {idle[0]!r} was evaluated on none of {summary['counts']['documents']} documents: its signal is missing on all")
+        raise RunError(
+            f"rule {idle[0]!r} was evaluated on none of {summary['counts']['documents']} documents: "
+            "its signal is missing on all"
+        )
     sampler = Sampler(run.config.report.samples)
     for receipt in _receipts(run, "decide", run.splits):
         for sample in receipt["samples"]:
@@ -328,7 +174,7 @@ def write_report(output: str) -> str:
     """
     from pipeline.report import build
 
-    result = _read_json(storage.join(output, "manifest.json"))
+    result = read_json(storage.join(output, "manifest.json"))
     if result is None:
         raise UsageError(f"{output}: no finished run stands here (manifest.json is missing)")
     samples = json.loads(storage.read_bytes(storage.join(output, "report", "samples.json")))
@@ -360,18 +206,6 @@ def curate(run: Run, how: How) -> dict[str, Any]:
         return complete(run, how, seconds=time.monotonic() - began)
 
 
-def space_needed(run: Run) -> int:
-    """About how much disk a run takes.
-
-    Args:
-        run: the run.
-
-    Returns:
-        Bytes.
-    """
-    return int(sum(item.size * SPACE_SHARE[item.kind] for item in run.inputs)) + (1 << 20)
-
-
 def _shard_units(run: Run) -> tuple[list[Any], list[Any]]:
     from pipeline.stages import shards
 
@@ -385,7 +219,7 @@ def _shard_units(run: Run) -> tuple[list[Any], list[Any]]:
 def _receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, Any]]:
     for unit in units:
         path = storage.join(run.work, "receipts", stage, f"{unit.key}.json")
-        receipt = _read_json(path)
+        receipt = read_json(path)
         if receipt is None:
             raise RunError(f"stage {stage} is not done: {path} is missing; run it first")
         yield receipt
@@ -394,23 +228,3 @@ def _receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, 
 def _clean(run: Run, directories: Sequence[str]) -> None:
     for name in directories:
         storage.remove_leftovers(storage.join(run.work, *name.split("/")))
-
-
-def _read_json(path: str) -> dict[str, Any] | None:
-    try:
-        if not storage.exists(path):
-            return None
-        values = json.loads(storage.read_bytes(path))
-    except ValueError as error:
-        raise UsageError(f"{path} is damaged ({error}); remove the output and begin anew") from error
-    return values if isinstance(values, dict) else None
-
-
-def _differences(before: Any, now: Any, where: str = "") -> list[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        keys = sorted({*before, *now})
-        return [line for key in keys for line in _differences(before.get(key), now.get(key), f"{where}.{key}".lstrip("."))]
-    if before == now:
-        return []
-    short = [text if len(text) < 40 else text[:37] + "..." for text in (json.dumps(before), json.dumps(now))]
-    return [f"{where} was {short[0]}, is {short[1]}"]

@@ -107,7 +107,10 @@ def summarise(
         add_counts(sizes, receipt["sizes"])
     for receipt in written:
         note("shards", receipt)
-    get = lambda name: edges.get(name, Tally())  # noqa: E731
+
+    def get(edge: str) -> Tally:
+        return edges.get(edge, Tally())
+
     equations = {
         "extract: in = documents + rejected + failed": (
             get("extract.in"),

@@ -70,7 +70,7 @@ class Judge:
             The names of the rules that fail, in order, and the profile that was used (None: there is none).
         """
         profile = self._profiles.get(str(signals.get("language")), self._fallback)
-        reasons = []
+        reasons: list[str] = []
         if self._fallback is None:
             self._count(NO_PROFILE, profile is None, reasons)
         for rule in self._config.rules:

@@ -42,7 +42,7 @@ def runner_name(name: str) -> str:
     Raises:
         UsageError: no such runner.
     """
-    known = {**{key: value for key, value in _NAMES.items()}, **{value.lower(): value for value in _NAMES.values()}}
+    known = _NAMES | {value.lower(): value for value in _NAMES.values()}
     if name.lower() not in known:
         raise UsageError(f"unknown runner {name!r}; known: {', '.join(sorted(_NAMES))}")
     return known[name.lower()]

@@ -198,5 +198,5 @@ def _fits(body: bytes, encoding: str) -> bool:
 
 def _decode_as(body: bytes, encoding: str) -> str:
     if encoding == "windows-1252":
-        return webencodings.decode(body, "windows-1252", "replace")[0]
+        return str(webencodings.decode(body, "windows-1252", "replace")[0])
     return body.decode(_codec(encoding), "replace")

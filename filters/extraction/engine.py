@@ -47,7 +47,8 @@ def _trafilatura(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
     import trafilatura  # heavy: 0.5 s
 
     # deduplicate=True would be state of the process: the text would depend on the pages before it.
-    return trafilatura.extract(tree, deduplicate=False, **options)
+    text: str | None = trafilatura.extract(tree, deduplicate=False, **options)
+    return text
 
 
 def _visible_text(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
@@ -57,7 +58,7 @@ def _visible_text(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
     from lxml_html_clean import Cleaner
 
     body = tree.find("body")
-    cleaned = Cleaner(style=True, scripts=True, page_structure=False)(body if body is not None else tree)
+    cleaned: HtmlElement = Cleaner(style=True, scripts=True, page_structure=False)(body if body is not None else tree)
     for block in cleaned.iter("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section"):
         block.tail = "\n" + (block.tail or "")
     lines = (" ".join(line.split()) for line in cleaned.text_content().split("\n"))

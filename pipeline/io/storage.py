@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from pipeline.errors import UsageError
 from pipeline.io import https
@@ -73,11 +73,11 @@ def open_read(path: str) -> BinaryIO:
         A binary file that can seek.
     """
     if https.is_http(path):
-        return https.open_read(path)
+        return cast(BinaryIO, https.open_read(path))
     if is_remote(path):
         from apache_beam.io.filesystem import CompressionTypes
 
-        return _beam().open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return cast(BinaryIO, _beam().open(path, compression_type=CompressionTypes.UNCOMPRESSED))
     return open(path, "rb")
 
 
@@ -193,7 +193,7 @@ def write_atomically(path: str) -> Iterator[IO[bytes]]:
     temporary = f"{directory}/{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{name}"
     make_dirs(directory)
     remote = is_remote(path)
-    handle: Any = _beam().create(temporary) if remote else open(temporary, "wb")
+    handle: Any = _beam().create(temporary) if remote else open(temporary, "wb")  # noqa: SIM115
     try:
         with handle:
             yield handle

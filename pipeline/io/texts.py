@@ -5,7 +5,6 @@ A record's ``block`` is the text in UTF-8; its ``headers`` hold what the row say
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -155,7 +154,7 @@ def read_text(file: BinaryIO, path: str, read: Read) -> Iterator[Found]:
     limit = read.record_mib << 20
     source = _decompressed(file, path) if path.endswith((".gz", ".zst")) else file
     try:
-        block = io.BufferedReader(source).read(limit + 1) if path.endswith(".zst") else source.read(limit + 1)
+        block = ByteStream(source.read).read(limit + 1)
     except (OSError, EOFError) as error:
         yield Unreadable(offset=0, error="corrupt", detail=str(error))
         return

@@ -209,7 +209,9 @@ def records_in(stream: ByteStream, limits: Limits, problem: Callable[[], str | N
             continue
         header = _header(stream, line)
         if header is None:
-            yield Unreadable(inner=inner, offset=0, error="bad header", detail=f"no end within {MAX_HEADER_BYTES} bytes")
+            yield Unreadable(
+                inner=inner, offset=0, error="bad header", detail=f"no end within {MAX_HEADER_BYTES} bytes"
+            )
             continue
         try:
             parsed = loader.parse_record_stream(io.BytesIO(header), no_record_parse=True)
@@ -257,7 +259,7 @@ def _header(stream: ByteStream, first: bytes) -> bytes | None:
 
 
 def _record(stream: ByteStream, parsed: Any, inner: int, limits: Limits, problem: Callable[[], str | None]) -> Record:
-    headers = {}
+    headers: dict[str, str] = {}
     for name, value in parsed.rec_headers.headers:
         headers.setdefault(name.lower(), value)
     record = Record(offset=0, inner=inner, kind=str(parsed.rec_type), headers=headers)

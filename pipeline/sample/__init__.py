@@ -1,4 +1,4 @@
-"""The sample crawl that ships: some 300 invented pages on 40 invented hosts, made by :mod:`pipeline.sample.generate`."""
+"""The sample crawl that ships: 318 invented pages on 40 invented hosts (see :mod:`pipeline.sample.generate`)."""
 
 from pathlib import Path
 

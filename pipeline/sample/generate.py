@@ -52,21 +52,33 @@ class Page:
 
 
 def _hosts() -> dict[str, list[str]]:
-    names = "oak elm birch cedar willow maple hazel rowan alder aspen".split()
-    nomes = "ipe jatoba cedro angico aroeira embauba jequitiba pequi caju mangaba".split()
+    names = ["oak", "elm", "birch", "cedar", "willow", "maple", "hazel", "rowan", "alder", "aspen"]
+    nomes = ["ipe", "jatoba", "cedro", "angico", "aroeira", "embauba", "jequitiba", "pequi", "caju", "mangaba"]
     english = [f"{name}.example" for name in names] + [f"www.{name}-journal.test" for name in names[:8]]
     portuguese = [f"{nome}.example" for nome in nomes] + [f"www.diario-{nome}.test" for nome in nomes[:8]]
-    return {"en": english, "pt": portuguese, "other": ["mercado.example", "marche.example", "markt.example", "ichiba.example"]}
+    return {
+        "en": english,
+        "pt": portuguese,
+        "other": ["mercado.example", "marche.example", "markt.example", "ichiba.example"],
+    }
 
 
 HOSTS = _hosts()
+_ACCENTS = {"en": "“Quoted” — and that’s that.", "pt": "Então até amanhã, às três, no café da praça."}
 _FRAME = {
     "en": ("Home", "About us", "Subscribe to our newsletter", "All rights reserved. No cookies were harmed."),
-    "pt": ("Início", "Quem somos", "Assine o nosso boletim", "Todos os direitos reservados. Nenhum biscoito foi ferido."),
+    "pt": (
+        "Início",
+        "Quem somos",
+        "Assine o nosso boletim",
+        "Todos os direitos reservados. Nenhum biscoito foi ferido.",
+    ),
 }
 
 
-def page_html(language: str, title: str, paragraphs: list[str], *, head: str = "", host: str = "", charset: str = "utf-8") -> str:
+def page_html(
+    language: str, title: str, paragraphs: list[str], *, head: str = "", host: str = "", charset: str = "utf-8"
+) -> str:
     """An article in its site's frame.
 
     Args:
@@ -174,8 +186,10 @@ def _thin_and_spam(rng: random.Random) -> Iterator[Page]:
 
 def _personal_data(rng: random.Random) -> Iterator[Page]:
     lines = {
-        "en": "Write to jane.roe{n}@mail.example, call +1 202 555 01{n:02d} or visit 198.51.100.{n}. Card 4111 1111 1111 1111.",
-        "pt": "Escreva para joao.silva{n}@correio.example, ligue para (11) 5555-01{n:02d}. CPF 111.444.777-35, CNPJ 11.222.333/0001-81.",
+        "en": "Write to jane.roe{n}@mail.example, call +1 202 555 01{n:02d} or visit 198.51.100.{n}. "
+        "Card 4111 1111 1111 1111.",
+        "pt": "Escreva para joao.silva{n}@correio.example, ligue para (11) 5555-01{n:02d}. "
+        "CPF 111.444.777-35, CNPJ 11.222.333/0001-81.",
     }
     for number in range(PLAN["personal data"]):
         language = "pt" if number % 2 else "en"
@@ -212,9 +226,9 @@ def _languages_and_charsets(rng: random.Random) -> Iterator[Page]:
     )
     for number, (language, encoding, declared, header) in enumerate(odd):
         host = HOSTS["other"][number % 4]
-        text = [prose.OTHERS[language]] if language in prose.OTHERS else article(rng, language, host, number)[2]
-        text = [*text, {"en": "“Quoted” — and that’s that.", "pt": "Então até amanhã, às três, no café da praça."}.get(language, "")]
-        html = page_html(language, f"{encoding} {number}", text, host=host, charset=declared)
+        known = prose.OTHERS.get(language)
+        lines = [known] if known else [*article(rng, language, host, number)[2], _ACCENTS[language]]
+        html = page_html(language, f"{encoding} {number}", lines, host=host, charset=declared)
         content_type = "text/html" + (f"; charset={header}" if header else "")
         yield Page(
             f"https://{host}/charset/{number}",
@@ -246,7 +260,9 @@ def _opt_outs(rng: random.Random) -> Iterator[Page]:
         language = "pt" if number % 2 else "en"
         host = HOSTS[language][number % 6]
         url, title, paragraphs = article(rng, language, host, 900 + number)
-        yield Page(url, page_html(language, title, paragraphs, head=head, host=host).encode(), "opt-out", headers=headers)
+        yield Page(
+            url, page_html(language, title, paragraphs, head=head, host=host).encode(), "opt-out", headers=headers
+        )
 
 
 def _not_pages(rng: random.Random) -> Iterator[Page]:
@@ -255,12 +271,26 @@ def _not_pages(rng: random.Random) -> Iterator[Page]:
     yield Page("https://oak.example/old", text, "not a page", "301 Moved Permanently", [*html, ("Location", "/new")])
     yield Page("https://elm.example/gone", text, "not a page", "404 Not Found", html)
     yield Page("https://elm.example/down", text, "not a page", "503 Service Unavailable", html)
-    yield Page("https://oak.example/logo.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "not a page", headers=[("Content-Type", "image/png")])
+    yield Page(
+        "https://oak.example/logo.png",
+        b"\x89PNG\r\n\x1a\n" + bytes(64),
+        "not a page",
+        headers=[("Content-Type", "image/png")],
+    )
     yield Page("https://oak.example/paper", b"%PDF-1.7\n%" + bytes(64), "not a page", headers=html)
-    yield Page("https://elm.example/data.json", b'{"a": 1}', "not a page", headers=[("Content-Type", "application/json")])
+    yield Page(
+        "https://elm.example/data.json", b'{"a": 1}', "not a page", headers=[("Content-Type", "application/json")]
+    )
     yield Page("https://elm.example/empty", b"", "not a page", headers=html)
-    yield Page("https://elm.example/style.css", b"p { margin: 0 }", "not a page", headers=[("Content-Type", "text/css")])
-    bodies = (("gzip", gzip.compress), ("br", brotli.compress), ("gzip", lambda data: data), ("deflate", lambda data: b"\x00\xff" + data))
+    yield Page(
+        "https://elm.example/style.css", b"p { margin: 0 }", "not a page", headers=[("Content-Type", "text/css")]
+    )
+    bodies = (
+        ("gzip", gzip.compress),
+        ("br", brotli.compress),
+        ("gzip", lambda data: data),
+        ("deflate", lambda data: b"\x00\xff" + data),
+    )
     for number, (coding, encode) in enumerate(bodies):
         url, title, paragraphs = article(rng, "en", "birch.example", 950 + number)
         body = encode(page_html("en", title, paragraphs, host="birch.example").encode())
@@ -289,7 +319,9 @@ def policies() -> Iterator[Page]:
             status, body = "404 Not Found", b"<html>not here</html>"
         yield Page(f"https://{host}/robots.txt", body, "robots", status, plain)
     tdmrep = b'[{"location": "/", "tdm-reservation": 1}]'
-    yield Page("https://oak.example/.well-known/tdmrep.json", tdmrep, "robots", headers=[("Content-Type", "application/json")])
+    yield Page(
+        "https://oak.example/.well-known/tdmrep.json", tdmrep, "robots", headers=[("Content-Type", "application/json")]
+    )
     yield Page("https://ipe.example/ai.txt", b"User-Agent: *\nDisallow: *.html\n", "robots", headers=plain)
 
 
@@ -315,14 +347,19 @@ def _archive(captures: list[Page], first: int) -> bytes:
     buffer = io.BytesIO()
     writer = WARCWriter(buffer, gzip=True)
     for number, page in enumerate(captures, start=first):
-        http = StatusAndHeaders(page.status, [*page.headers, ("Content-Length", str(len(page.body)))], protocol="HTTP/1.1")
+        http = StatusAndHeaders(
+            page.status, [*page.headers, ("Content-Length", str(len(page.body)))], protocol="HTTP/1.1"
+        )
         date = DATE.format(hour=number // 3600, minute=number // 60 % 60, second=number % 60)
         record = writer.create_warc_record(
             page.url,
             "response",
             payload=io.BytesIO(page.body),
             http_headers=http,
-            warc_headers_dict={"WARC-Date": date, "WARC-Record-ID": f"<urn:uuid:{random.Random(f'{page.url}{number}').getrandbits(128):032x}>"},
+            warc_headers_dict={
+                "WARC-Date": date,
+                "WARC-Record-ID": f"<urn:uuid:{random.Random(f'{page.url}{number}').getrandbits(128):032x}>",
+            },
         )
         writer.write_record(record)
     return buffer.getvalue()

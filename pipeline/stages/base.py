@@ -52,10 +52,10 @@ class Stage(ABC):
             The unit's counts, for its receipt.
         """
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027  # most stages need nothing
         """Prepare a worker; called once before its first unit."""
 
-    def teardown(self) -> None:
+    def teardown(self) -> None:  # noqa: B027
         """Release what :meth:`setup` took."""
 
     def receipt_path(self, key: str) -> str:

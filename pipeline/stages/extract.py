@@ -128,7 +128,7 @@ class ExtractStage(Stage):
             "date": parse_date(found.headers.get("warc-date") or found.headers.get("date")),
             "source": self.read.source or _source(unit),
         }
-        place["host"] = _host(place["url"])
+        place["host"] = _host(str(place["url"]))
         try:
             outcome, row = self._answer(found, place)
         except Rejected as rejected:

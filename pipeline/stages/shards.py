@@ -150,7 +150,9 @@ class ShardStage(Stage):
 
     def _row_groups(self, key: str, numbers: Sequence[int], *, text: bool = True) -> Iterator[pa.Table]:
         """Documents with their signals and decisions, a row group at a time."""
-        paths = {name: storage.join(self.work, name, f"{key}.parquet") for name in ("documents", "signals", "decisions")}
+        paths = {
+            name: storage.join(self.work, name, f"{key}.parquet") for name in ("documents", "signals", "decisions")
+        }
         documents, signals, decisions = (open_file(path) for path in paths.values())
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
         columns = columns_needed(self.config.rules, available)

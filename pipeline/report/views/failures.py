@@ -18,5 +18,8 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
     Returns:
         ``errors`` and ``records``, each a list of names and counts.
     """
-    order = lambda counts: sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))  # noqa: E731
-    return {"errors": order(manifest["counts"]["errors"]), "records": order(manifest["counts"]["records"])}
+    return {"errors": _ordered(manifest["counts"]["errors"]), "records": _ordered(manifest["counts"]["records"])}
+
+
+def _ordered(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))

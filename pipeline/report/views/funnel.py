@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 TITLE = "Funnel"
@@ -30,7 +31,11 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
             "left": records,
             "lost": [("other record types", others), ("robots and opt-out captures", counts["captures"])],
         },
-        {"name": "candidates", "left": totals["in"], "lost": [("removed before extraction", rejected), ("failed", failed_early)]},
+        {
+            "name": "candidates",
+            "left": totals["in"],
+            "lost": [("removed before extraction", rejected), ("failed", failed_early)],
+        },
         {
             "name": "documents",
             "left": counts["documents"],
@@ -39,7 +44,7 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
         {"name": "kept", "left": totals["kept"], "lost": []},
     ]
     widest = max([step["left"] for step in steps] + [1])
-    for step, following in zip(steps, steps[1:], strict=False):
+    for step, following in pairwise(steps):
         step["sums"] = step["left"] == following["left"] + sum(count for _, count in step["lost"])
     for step in steps:
         step["width"] = round(100 * step["left"] / widest, 2)

@@ -20,7 +20,12 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
     """
     sources = {rule["name"]: rule for rule in manifest["config"]["assemble"]["rules"]}
     rules = [
-        {"name": name, **counts, "source": sources.get(name, {}).get("source", ""), "limits": _limits(sources.get(name))}
+        {
+            "name": name,
+            **counts,
+            "source": sources.get(name, {}).get("source", ""),
+            "limits": _limits(sources.get(name)),
+        }
         for name, counts in manifest["rules"].items()
     ]
     rules.sort(key=lambda rule: (-rule["first"], rule["name"]))
