@@ -34,6 +34,8 @@ _ARC_START = re.compile(
 _WARC_INSIDE = re.compile(rb"(?<=\n)WARC/\d\.\d{1,2}\r?\n(?=[A-Za-z\-]+:)")
 
 MAX_HEADER_BYTES = 1 << 20
+_HEAD_BYTES = 66_000  # holds the longest first line of an ARC record
+_DAMAGED_HEAD_BYTES = 8 << 20
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
@@ -78,11 +80,20 @@ def read_range(file: BinaryIO, start: int, stop: int, limits: Limits) -> Iterato
         Records in the order of the file, and the places where there is none.
     """
     file.seek(0)
-    magic = file.read(4)
-    if magic.startswith(MAGIC[:2]):
+    head = file.read(_HEAD_BYTES)
+    if _is_gzip(file, head):
         yield from _gzip_range(file, start, stop, limits)
     elif start == 0:
-        yield from _plain(_plain_source(file, magic), limits)
+        yield from _plain(_plain_source(file, head[:4]), limits)
+
+
+def _is_gzip(file: BinaryIO, head: bytes) -> bool:
+    """Whether a file is a chain of gzip members, even when its first bytes are damaged."""
+    if head.startswith(MAGIC[:2]):
+        return True
+    if head.startswith((LZ4_MAGIC, ZSTD_MAGIC)) or opens_record(head):
+        return False
+    return find_member(file, 0, _DAMAGED_HEAD_BYTES, opens_record) is not None
 
 
 def _plain_source(file: BinaryIO, magic: bytes) -> Callable[[int], bytes]:
@@ -121,7 +132,11 @@ def _plain(pull: Callable[[int], bytes], limits: Limits) -> Iterator[Found]:
 
 
 def _gzip_range(file: BinaryIO, start: int, stop: int, limits: Limits) -> Iterator[Found]:
-    position: int | None = start if start == 0 else find_member(file, start, stop, opens_record)
+    position: int | None = start
+    if start or _next_member(file, 0) is None:
+        position = find_member(file, start, stop, opens_record)
+    if start == 0 and position != 0:
+        yield from _gap(file, 0, stop, position)
     while position is not None and position < stop:
         inflater = Inflater(file, position)
         yield from _member(inflater, position, limits)
