@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_code
     except OSError as error:
         place = f" ({error.filename})" if error.filename else ""
-        print(f"joeira: error: {error.strerror or error}{place}", file=sys.stderr)
+        hint = "; mend this and run the same command again, it goes on"
+        print(f"joeira: error: {error.strerror or error}{place}{hint}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("joeira: stopped; the same command goes on where it was", file=sys.stderr)
@@ -209,8 +210,7 @@ def _stage(options: argparse.Namespace) -> int:
 
     run = _plan(options) if options.verb == "extract" and options.input else runs.reopen(options.output)
     how = _how(options)
-    with runs.locked(run):
-        runs.prepare(run)
+    with runs.claimed(run):
         if options.verb == "assemble":
             job.work_on_splits(run, ("decide",), how)
             job.write_shards(run, how)

@@ -85,7 +85,8 @@ def resolve(
         matched = _match(path)
         if not matched:
             raise UsageError(f"input {path}: no such file")
-        found.update({_identity(info.path): info for info in matched})
+        for info in matched:
+            found.setdefault(_identity(info.path), info)
     names = _short_names(found)
     inputs = []
     for identity, info in found.items():
@@ -93,9 +94,8 @@ def resolve(
         digest = (known_digests or {}).get(key) or storage.digest(info.path, progress)
         if known_digests is not None:
             known_digests[key] = digest
-        inputs.append(
-            Input(name=names[identity], path=info.path, kind=kind_of(info.path), size=info.size, digest=digest)
-        )
+        place = info.path if storage.is_remote(info.path) else os.path.normpath(info.path)
+        inputs.append(Input(name=names[identity], path=place, kind=kind_of(info.path), size=info.size, digest=digest))
     return sorted(inputs, key=lambda item: item.name)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import manifest, progress, rules
 from pipeline.errors import RunError, UsageError
 from pipeline.io import storage
-from pipeline.runs import Run, finished, locked, prepare, read_json
+from pipeline.runs import Run, claimed, finished, read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +194,7 @@ def curate(run: Run, how: How) -> dict[str, Any]:
         The manifest.
     """
     began = time.monotonic()
-    with locked(run):
-        prepare(run)
+    with claimed(run):
         done = finished(run)
         if done is not None:
             if not how.quiet:

@@ -6,6 +6,8 @@ Beam's FnApiRunner: in this process for one worker, else one process a worker.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -113,7 +115,12 @@ def _local_runner(processes: int) -> Any:
 
 def _options(name: str, processes: int, beam_args: Sequence[str]) -> PipelineOptions:
     arguments = [f"--direct_num_workers={processes}"] if name in _ON_THIS_MACHINE else [f"--runner={name}"]
+    said = io.StringIO()
     try:
-        return PipelineOptions([*arguments, *beam_args])
+        with contextlib.redirect_stderr(said):
+            options = PipelineOptions([*arguments, *beam_args])
+            options.get_all_options()
     except SystemExit as error:  # argparse's way of refusing
-        raise UsageError(f"Beam refuses the options {' '.join(beam_args)}") from error
+        reason = said.getvalue().strip().rsplit("error: ", 1)[-1]
+        raise UsageError(f"Beam refuses the options {' '.join(beam_args)}: {reason}") from error
+    return options

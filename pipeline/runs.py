@@ -72,6 +72,14 @@ class Run:
             "versions": manifest.versions(self.config),
         }
 
+    def saved(self) -> dict[str, Any]:
+        """What ``work/run.json`` holds.
+
+        Returns:
+            The identity, and where the inputs lie.
+        """
+        return {"identity": self.identity(), "inputs": inputs.to_dicts(self.inputs)}
+
 
 def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = "", sample: int | None = None) -> Run:
     """Fix what a run is made of, checking what can be checked before it starts.
@@ -92,8 +100,10 @@ def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = ""
     from filters.extraction import engine
 
     rules.check(config)
-    if config.extract.engine not in engine.ENGINES:
-        raise UsageError(f"unknown engine {config.extract.engine!r}; known: {', '.join(sorted(engine.ENGINES))}")
+    try:
+        engine.check_options(config.extract.engine, config.extract.options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     known = read_json(storage.join(output, "work", "digests.json")) or {}
     found = inputs.resolve(patterns, base=base, sample=sample, known_digests=known)
     return Run(output, config, found, known)
@@ -118,39 +128,9 @@ def reopen(output: str) -> Run:
     return Run(output, configuration.from_dict(saved["identity"]["config"]), files)
 
 
-def prepare(run: Run) -> None:
-    """Take possession of the output directory, or go on in it.
-
-    Args:
-        run: the run.
-
-    Raises:
-        UsageError: the directory cannot be written, or holds something else.
-    """
-    storage.check_writable(run.output)
-    path = storage.join(run.work, "run.json")
-    saved = read_json(path)
-    identity = run.identity()
-    if saved is None:
-        strangers = [name for name in storage.list_dir(run.output) if not name.startswith(storage.TEMPORARY_PREFIX)]
-        if strangers and strangers != ["work"]:
-            raise UsageError(
-                f"{run.output} is not empty and no run of joeira stands there (found {strangers[0]}); "
-                "choose another --output"
-            )
-        saved = {"identity": identity, "inputs": inputs.to_dicts(run.inputs)}
-        storage.write_bytes(path, manifest.encode(saved))
-    elif saved["identity"] != identity:
-        changes = ", ".join(_differences(saved["identity"], identity)[:4])
-        raise UsageError(
-            f"{run.output} holds a run made otherwise ({changes}); choose another --output, or remove it to begin anew"
-        )
-    storage.write_bytes(storage.join(run.work, "digests.json"), manifest.encode(run.digests))
-
-
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep other processes of this machine out of a run.
+def claimed(run: Run) -> Iterator[None]:
+    """Take possession of the output directory, or go on in it; no other process of this machine may meanwhile.
 
     Args:
         run: the run.
@@ -159,8 +139,37 @@ def locked(run: Run) -> Iterator[None]:
         Once.
 
     Raises:
-        UsageError: another process is at it.
+        UsageError: the directory cannot be written, holds something else, or another process is at it.
     """
+    saved = _own(run)
+    storage.check_writable(run.output)
+    with _locked(run):
+        if saved is None:
+            storage.write_bytes(storage.join(run.work, "run.json"), manifest.encode(run.saved()))
+        storage.write_bytes(storage.join(run.work, "digests.json"), manifest.encode(run.digests))
+        yield
+
+
+def _own(run: Run) -> dict[str, Any] | None:
+    """What an earlier call with the same run saved; refuses whatever else the directory holds."""
+    saved = read_json(storage.join(run.work, "run.json"))
+    if saved is None:
+        strangers = [name for name in storage.list_dir(run.output) if name != "work"]
+        if strangers:
+            raise UsageError(
+                f"{run.output} is not empty and no run of joeira stands there (found {strangers[0]}); "
+                "choose another --output"
+            )
+    elif saved["identity"] != run.identity():
+        changes = ", ".join(_differences(saved["identity"], run.identity())[:4])
+        raise UsageError(
+            f"{run.output} holds a run made otherwise ({changes}); choose another --output, or remove it to begin anew"
+        )
+    return saved
+
+
+@contextmanager
+def _locked(run: Run) -> Iterator[None]:
     if storage.is_remote(run.output):
         yield
         return

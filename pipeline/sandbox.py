@@ -165,7 +165,9 @@ def _serve() -> None:
     bounds = Bounds(**setup["bounds"])
     extract = engine.extract
     try:
-        extract("<p>ready</p>", engine=setup["engine"], options=setup["options"], bounds=bounds)
+        extract(
+            "<html><body><p>ready</p></body></html>", engine=setup["engine"], options=setup["options"], bounds=bounds
+        )
         send({"ready": True})
     except Exception as error:
         send({"error": f"{type(error).__name__}: {error}"[:300]})

@@ -7,6 +7,7 @@ still slow is the caller's to kill: see ``pipeline.sandbox``.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,21 +52,39 @@ def _trafilatura(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
     return text
 
 
-def _visible_text(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
-    """All visible text, a line per block: the baseline that removes no boilerplate."""
-    if options:
-        raise ValueError(f"engine 'visible_text' takes no options, got {sorted(options)}")
-    from lxml_html_clean import Cleaner
+def _html2txt(tree: HtmlElement, options: Mapping[str, Any]) -> str | None:
+    """All visible text: the baseline that removes no boilerplate."""
+    import trafilatura
 
-    body = tree.find("body")
-    cleaned: HtmlElement = Cleaner(style=True, scripts=True, page_structure=False)(body if body is not None else tree)
-    for block in cleaned.iter("p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "section"):
-        block.tail = "\n" + (block.tail or "")
-    lines = (" ".join(line.split()) for line in cleaned.text_content().split("\n"))
-    return "\n".join(line for line in lines if line)
+    return str(trafilatura.html2txt(tree))
 
 
-ENGINES: dict[str, Engine] = {"trafilatura": _trafilatura, "visible_text": _visible_text}
+ENGINES: dict[str, Engine] = {"trafilatura": _trafilatura, "html2txt": _html2txt}
+
+
+def check_options(engine: str, options: Mapping[str, Any]) -> None:
+    """Refuse an engine or options that do not exist.
+
+    Args:
+        engine: a name.
+        options: keyword arguments of that engine.
+
+    Raises:
+        ValueError: says what is known.
+    """
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}; known: {', '.join(sorted(ENGINES))}")
+    known: set[str] = set()
+    if engine == "trafilatura":
+        import trafilatura
+
+        ours = {"filecontent", "deduplicate", "config", "options", "url", "record_id"}
+        known = set(inspect.signature(trafilatura.extract).parameters) - ours
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise ValueError(
+            f"engine {engine!r} takes no option {unknown[0]!r}; known: {', '.join(sorted(known)) or 'none'}"
+        )
 
 
 def extract(html: str, *, engine: str, options: Mapping[str, Any], bounds: Bounds) -> Extracted:

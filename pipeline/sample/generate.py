@@ -286,7 +286,7 @@ def _not_pages(rng: random.Random) -> Iterator[Page]:
         "https://elm.example/style.css", b"p { margin: 0 }", "not a page", headers=[("Content-Type", "text/css")]
     )
     bodies = (
-        ("gzip", gzip.compress),
+        ("gzip", lambda data: gzip.compress(data, mtime=0)),
         ("br", brotli.compress),
         ("gzip", lambda data: data),
         ("deflate", lambda data: b"\x00\xff" + data),

@@ -37,7 +37,9 @@ def test_every_coding_is_undone(coding: str, encode: object) -> None:
 
 def test_codings_are_undone_in_reverse_order_below_chunks() -> None:
     body = brotli.compress(gzip.compress(BODY))
-    chunked = b"".join(b"%x\r\n%s\r\n" % (len(body[at : at + 50]), body[at : at + 50]) for at in range(0, len(body), 50))
+    chunked = b"".join(
+        b"%x\r\n%s\r\n" % (len(body[at : at + 50]), body[at : at + 50]) for at in range(0, len(body), 50)
+    )
     headers = (("content-encoding", "gzip, br"), ("transfer-encoding", "chunked"))
     assert http.decoded_body(response(chunked + b"0\r\n\r\n", *headers), 1 << 20) == (BODY, None)
 

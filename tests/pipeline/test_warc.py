@@ -6,6 +6,7 @@ import gzip
 import io
 import tracemalloc
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_any_cuts_give_the_same_records(cuts: list[int]) -> None:
     data = crawl()
     whole = [(record.offset, record.block) for record in good(read(data))]
     edges = [0, *sorted(cut % len(data) for cut in cuts), len(data)]
-    parts = [item for start, stop in zip(edges, edges[1:], strict=False) for item in read(data, start, stop)]
+    parts = [item for start, stop in pairwise(edges) for item in read(data, start, stop)]
     assert [(record.offset, record.block) for record in good(parts)] == whole
     assert len(whole) == 12
 
