@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.config import Config
+from pipeline.errors import UsageError
 
 Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -115,9 +116,13 @@ def _language(config: Config) -> Iterator[Answer]:
 def _extract(config: Config) -> Iterator[Answer]:
     import re
 
-    from filters.extraction import charset
+    from filters.extraction import charset, engine
     from pipeline.sandbox import ExtractionError, Sandbox
 
+    try:
+        engine.check_options(config.extract.engine, config.extract.options)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     sandbox = Sandbox(config.extract)
 
     def answer(row: Mapping[str, Any]) -> dict[str, Any]:

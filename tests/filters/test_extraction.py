@@ -65,7 +65,7 @@ def test_the_baseline_keeps_the_frame() -> None:
         ("html2txt", {"a": 1}, "takes no option 'a'; known: none"),
         ("trafilatura", {"deduplicate": True}, "takes no option 'deduplicate'"),
         ("trafilatura", {"favour_recall": True}, "known: .*favor_recall"),
-        ("jusText", {}, "unknown engine 'jusText'; known: trafilatura, html2txt"),
+        ("jusText", {}, "unknown engine 'jusText'; known: html2txt, trafilatura"),
     ],
 )
 def test_unknown_engines_and_options_are_refused(name: str, options: dict[str, object], message: str) -> None:

@@ -28,7 +28,7 @@ SAMPLE = str(sample.DIRECTORY)
         (
             ["--input", SAMPLE, "--output", "o", "--set", "extract.engine=x"],
             2,
-            "unknown engine 'x'; known: trafilatura",
+            "unknown engine 'x'; known: html2txt, trafilatura",
         ),
         (["--input", SAMPLE, "--output", "o", "--set", "assemble.profiles=[xx]"], 2, "unknown language profile 'xx'"),
         (["--input", SAMPLE, "--output", "o", "--runner", "spark"], 2, "unknown runner 'spark'"),

@@ -36,5 +36,5 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
         "facts": facts,
         "inputs": manifest["inputs"][:SHOWN],
         "hidden": max(0, len(manifest["inputs"]) - SHOWN),
-        "config": yaml.safe_dump(manifest["config"], sort_keys=False, allow_unicode=True),
+        "config": yaml.safe_dump(manifest["config"], sort_keys=True, allow_unicode=True),
     }

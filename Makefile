@@ -1,0 +1,43 @@
+# make demo   the main job on the bundled sample crawl; ends with a report
+# make test   lint and the whole test suite
+# make bench  what the job costs, measured (minutes)
+# Each builds .venv from pinned versions first; PYTHON chooses the interpreter (3.11 to 3.13).
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench lint format clean
+
+demo: $(VENV)/.installed
+	$(BIN)/joeira demo --output demo-output
+
+test: $(VENV)/.tested-with lint
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.tested-with
+	$(BIN)/python -m tests.benchmarks.job
+
+lint: $(VENV)/.tested-with
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint --quiet pipeline filters model
+	$(BIN)/lint-imports
+
+format: $(VENV)/.tested-with
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report]'
+	touch $@
+
+$(VENV)/.tested-with: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,dags,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo-output build *.egg-info
