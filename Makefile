@@ -36,7 +36,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.tested-with: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,dags,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,aws,dags,dev]'
 	touch $@
 
 clean:

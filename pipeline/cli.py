@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     options.beam_args = tuple(beam_args)
     try:
+        if beam_args:
+            from pipeline import runners
+
+            runners.configure_file_systems(beam_args)
         return int(options.do(options))
     except JoeiraError as error:
         if getattr(options, "json", False):

@@ -62,7 +62,8 @@ class Extract:
         status: HTTP status codes that are extracted.
         body_mib: decoded size beyond which a page is removed (Common Crawl itself cuts at 1 to 5 MiB).
         max_nodes: elements beyond which a page is removed.
-        max_depth: levels of nesting beyond which a page is removed (libxml2 parses no deeper than 256).
+        max_depth: levels of nesting beyond which a page is removed; libxml2 itself builds no more than 256,
+            so the default removes none, and real pages with unclosed elements do reach it.
         timeout_s: seconds after which a page is killed and recorded (a page takes 0.02 s on average).
         memory_mib: address space of the process that extracts; what needs more is recorded as failed.
         recycle_pages: pages after which that process is replaced, since extractors leak (trafilatura #216).
@@ -74,7 +75,7 @@ class Extract:
     status: tuple[int, ...] = (200,)
     body_mib: int = 10
     max_nodes: int = 200_000
-    max_depth: int = 250
+    max_depth: int = 256
     timeout_s: float = 8.0
     memory_mib: int = 2048
     recycle_pages: int = 2000

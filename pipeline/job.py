@@ -89,7 +89,7 @@ def write_shards(run: Run, how: How) -> None:
     from pipeline import runners
     from pipeline.stages.shards import Ledger, Shard, ShardStage
 
-    shards, ledgers = _shard_units(run)
+    shards, ledgers = shard_units(run)
     config = run.config
     stage = ShardStage(work=run.work, output=run.output, annotate=config.annotate, config=config.assemble)
     _clean(run, ["receipts/shards"])
@@ -118,7 +118,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     from pipeline.report import build
     from pipeline.stages.decide import Sampler
 
-    shards, ledgers = _shard_units(run)
+    shards, ledgers = shard_units(run)
     units = [*shards, *ledgers]
     summary = manifest.summarise(
         _receipts(run, "extract", run.splits),
@@ -205,7 +205,15 @@ def curate(run: Run, how: How) -> dict[str, Any]:
         return complete(run, how, seconds=time.monotonic() - began)
 
 
-def _shard_units(run: Run) -> tuple[list[Any], list[Any]]:
+def shard_units(run: Run) -> tuple[list[Any], list[Any]]:
+    """What the shards stage has to write.
+
+    Args:
+        run: a run whose splits are decided.
+
+    Returns:
+        The shards of ``data/``, and the ledgers of ``removed/`` and ``failed/``.
+    """
     from pipeline.stages import shards
 
     groups = (

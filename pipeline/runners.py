@@ -102,6 +102,17 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
         raise RunError(f"{name} ended in state {state}")
 
 
+def configure_file_systems(beam_args: Sequence[str]) -> None:
+    """Hand Beam's options to its file systems in this process, before it looks at inputs.
+
+    Args:
+        beam_args: options for Beam, as on its command line.
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    FileSystems.set_options(_checked(beam_args))
+
+
 def _local_runner(processes: int) -> Any:
     from apache_beam.runners.portability.fn_api_runner import FnApiRunner
     from apache_beam.transforms.environments import SubprocessSDKEnvironment
@@ -115,12 +126,16 @@ def _local_runner(processes: int) -> Any:
 
 def _options(name: str, processes: int, beam_args: Sequence[str]) -> PipelineOptions:
     arguments = [f"--direct_num_workers={processes}"] if name in _ON_THIS_MACHINE else [f"--runner={name}"]
+    return _checked([*arguments, *beam_args])
+
+
+def _checked(arguments: Sequence[str]) -> PipelineOptions:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            options = PipelineOptions([*arguments, *beam_args])
+            options = PipelineOptions(list(arguments))
             options.get_all_options()
     except SystemExit as error:  # argparse's way of refusing
         reason = said.getvalue().strip().rsplit("error: ", 1)[-1]
-        raise UsageError(f"Beam refuses the options {' '.join(beam_args)}: {reason}") from error
+        raise UsageError(f"Beam refuses the options {' '.join(arguments)}: {reason}") from error
     return options

@@ -31,7 +31,7 @@ class Bounds:
 
     max_chars: int = 10_000_000
     max_nodes: int = 200_000
-    max_depth: int = 250
+    max_depth: int = 256
 
 
 @dataclass(frozen=True, kw_only=True)

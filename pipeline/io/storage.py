@@ -100,7 +100,7 @@ def match(pattern: str) -> list[FileInfo]:
         size, version = https.stat(pattern)
         return [FileInfo(pattern, size, version)]
     if is_remote(pattern):
-        found = _beam().match([pattern])[0].metadata_list
+        found = _beam().match([f"{pattern}**" if pattern.endswith("/") else pattern])[0].metadata_list
         return sorted(
             (FileInfo(m.path, m.size_in_bytes, f"{m.size_in_bytes}-{m.last_updated_in_seconds}") for m in found),
             key=lambda info: info.path,
@@ -294,7 +294,7 @@ def check_writable(path: str) -> None:
         make_dirs(path)
         if is_remote(path):
             probe = join(path, f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
-            write_bytes(probe, b"")
+            write_bytes(probe, b"?")  # Beam cannot write an empty object to S3
             remove(probe)
         else:
             with tempfile.TemporaryFile(dir=path, prefix=TEMPORARY_PREFIX):

@@ -180,6 +180,8 @@ def _scores(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "language": row.get("language"),
         "scores": {
-            name: value for name, value in sorted(row.items()) if isinstance(value, int | float) and not isinstance(value, bool)
+            name: value
+            for name, value in sorted(row.items())
+            if isinstance(value, int | float) and not isinstance(value, bool)
         },
     }

@@ -73,8 +73,9 @@ def test_a_bad_page_never_hurts_its_neighbours(
 
 
 def test_a_page_nested_a_hundred_thousand_deep(sandbox: Sandbox) -> None:
-    found = sandbox.extract("<html><body>" + "<div>" * 100_000 + PROSE + "</div>" * 100_000)
-    assert found.refused == "max_depth"
+    began = time.monotonic()
+    sandbox.extract("<html><body>" + "<div>" * 100_000 + PROSE + "</div>" * 100_000)
+    assert time.monotonic() - began < 2
     good(sandbox)
 
 
