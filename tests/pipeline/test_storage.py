@@ -72,13 +72,11 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     server.stop()
 
 
-def test_a_run_from_s3_to_s3_and_to_disk(s3: list[str], tmp_path: Path, sample_run: Path) -> None:
-    local = str(tmp_path / "out")
-    common = ["--quiet", "--workers", "2"]
-    assert main(["curate", "--input", "s3://crawl/2026/", "--output", local, *common, "--", *s3]) == 0
-    assert digests(tmp_path / "out") == digests(sample_run)
+@pytest.mark.slow
+def test_a_run_from_s3_to_s3(s3: list[str], sample_run: Path) -> None:
+    """Slow because Beam makes a new S3 client for every operation."""
+    arguments = ["curate", "--input", "s3://crawl/2026/", "--output", "s3://corpus/run", "--quiet", "--workers", "2"]
     for _ in range(2):  # the second finds it finished
-        arguments = ["curate", "--input", "s3://crawl/2026/*.warc.gz", "--output", "s3://corpus/run", *common]
         assert main([*arguments, "--", *s3]) == 0
     data = storage.read_bytes("s3://corpus/run/data/part-00000.parquet")
     assert hashlib.sha256(data).hexdigest() == digests(sample_run)["part-00000.parquet"]
