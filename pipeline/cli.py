@@ -13,7 +13,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.errors import JoeiraError, UsageError
 
-_FILTERS = ("extract", "language")
+_FILTERS = ("extract", "language", "url")
 _STAGES = {
     "extract": "records to documents",
     "annotate": "documents to signals",

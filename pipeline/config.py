@@ -82,6 +82,20 @@ class Extract:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Urls:
+    """Which addresses are refused before anything else is asked.
+
+    Attributes:
+        blocklists: ``builtin`` (our own small list), or paths of lists in any form that
+            ``filters.blocklist`` reads.
+        host_share: share of hosts that is kept, chosen by hash of the host; 1 keeps all.
+    """
+
+    blocklists: tuple[str, ...] = ()
+    host_share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Annotate:
     """Which signals are computed.
 
@@ -153,6 +167,7 @@ class Config:
 
     preset: str = DEFAULT_PRESET
     read: Read = field(default_factory=Read)
+    urls: Urls = field(default_factory=Urls)
     extract: Extract = field(default_factory=Extract)
     annotate: Annotate = field(default_factory=Annotate)
     assemble: Assemble = field(default_factory=Assemble)

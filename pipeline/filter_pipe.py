@@ -148,4 +148,26 @@ def _extract(config: Config) -> Iterator[Answer]:
         sandbox.close()
 
 
-_FILTERS = {"extract": _extract, "language": _language}
+@contextmanager
+def _url(config: Config) -> Iterator[Answer]:
+    from filters import blocklist, urls
+
+    try:
+        # A pipe that was given no list still answers whether ours would block.
+        lists = blocklist.load(config.urls.blocklists or ("builtin",))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+    def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+        url = need_text(row, "url")
+        try:
+            normal = urls.normalise(url)
+        except ValueError as error:
+            raise LineError(str(error)) from error
+        reason = lists.reason(url)
+        return {"normalised": normal, "blocked": reason is not None, **({"reason": reason} if reason else {})}
+
+    yield answer
+
+
+_FILTERS = {"extract": _extract, "language": _language, "url": _url}

@@ -54,7 +54,7 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
 
     config = run.config
     every: dict[str, Stage] = {
-        "extract": ExtractStage(work=run.work, read=config.read, config=config.extract),
+        "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
         "annotate": AnnotateStage(work=run.work, config=config.annotate),
         "decide": DecideStage(work=run.work, annotate=config.annotate, config=config.assemble, report=config.report),
     }

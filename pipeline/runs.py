@@ -97,11 +97,13 @@ def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = ""
     Raises:
         UsageError: an input is missing, or the configuration cannot work.
     """
+    from filters import blocklist
     from filters.extraction import engine
 
     rules.check(config)
     try:
         engine.check_options(config.extract.engine, config.extract.options)
+        blocklist.load(config.urls.blocklists)
     except ValueError as error:
         raise UsageError(str(error)) from error
     known = read_json(storage.join(output, "work", "digests.json")) or {}

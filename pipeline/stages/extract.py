@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from filters import blocklist
 from filters.extraction import charset, html
 from filters.extraction.engine import clean
 from pipeline import schema
-from pipeline.config import Extract, Read
+from pipeline.config import Extract, Read, Urls
 from pipeline.inputs import Split
 from pipeline.io import http, storage, texts, warc
 from pipeline.io.parquet import RowWriter, row_writers
@@ -74,6 +75,7 @@ class ExtractStage(Stage):
 
     name: ClassVar[str] = "extract"
     read: Read
+    urls: Urls
     config: Extract
     _sandbox: Sandbox | None = field(default=None, init=False, repr=False)
 
@@ -153,6 +155,7 @@ class ExtractStage(Stage):
 
     def _answer(self, record: Record, place: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Where a candidate goes, and its row there beside its place."""
+        self._ask_address(place["url"])
         if record.kind == "text" or record.kind == "conversion":
             if record.truncated == "limit":
                 raise Rejected("too_large", f"{record.full_length} bytes")
@@ -184,6 +187,15 @@ class ExtractStage(Stage):
             "truncated": truncated or record.truncated,
             **_payload(body),
         }
+
+    def _ask_address(self, url: str) -> None:
+        if _path(url) in CAPTURE_PATHS:
+            return
+        blocked = blocklist.load(self.urls.blocklists).reason(url)
+        if blocked:
+            raise Rejected("url_blocked", blocked)
+        if self.urls.host_share < 1.0 and not keeps_host(_host(url), self.urls.host_share):
+            raise Rejected("host_sample", f"its host is not among the {self.urls.host_share:g} that are kept")
 
     def _ask_cheap_questions(self, record: Record, response: http.Response) -> tuple[bytes, str | None]:
         config = self.config
@@ -248,6 +260,20 @@ def document_id(name: str, offset: int, inner: int) -> str:
         32 hexadecimal digits.
     """
     return hashlib.blake2b(f"{name}\0{offset}\0{inner}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def keeps_host(host: str, share: float) -> bool:
+    """Whether a host is in a sample: the same answer everywhere, and a larger share holds a smaller one.
+
+    Args:
+        host: the host.
+        share: 0 to 1.
+
+    Returns:
+        True for about that share of all hosts.
+    """
+    digest = hashlib.blake2b(host.encode(), digest_size=8, person=b"host").digest()
+    return int.from_bytes(digest, "big") < share * 2**64
 
 
 def parse_date(value: str | None) -> datetime | None:

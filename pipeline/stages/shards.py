@@ -6,10 +6,14 @@ a shuffle. Inside a shard rows are sorted by id, which is a hash: they are shuff
 
 from __future__ import annotations
 
+import contextlib
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -130,23 +134,52 @@ class ShardStage(Stage):
         return self._ledger(unit, progress)
 
     def _shard(self, unit: Shard, progress: Progress) -> dict[str, Any]:
-        tables = []
-        for place, (key, numbers) in enumerate(unit.pieces):
-            for group in self._row_groups(key, numbers):
-                tables.append(_training_columns(group.filter(pc.field("outcome") == KEPT)))
-            progress.add(place / len(unit.pieces))
-        table = pa.concat_tables(tables)
-        del tables
-        order = pc.sort_indices(table, sort_keys=[("id", "ascending")])
-        writer_path = storage.join(self.output, "data", f"part-{unit.number:05d}.parquet")
+        """Sort a shard in two passes through files, so that memory holds a sixteenth part of it and not all."""
+        target = storage.join(self.output, "data", f"part-{unit.number:05d}.parquet")
+        ids = np.sort(np.array(list(self._kept_ids(unit)), dtype=np.str_))
+        bounds = ids[:: _bucket_rows(len(ids), self.config.shard_mib)]
         tally = Tally()
-        with row_writers({"data": writer_path}, {"data": schema.DATA}) as writers:
-            for start in range(0, len(order), GROUP_ROWS):
-                rows = table.take(order[start : start + GROUP_ROWS]).combine_chunks()
-                for identifier in rows["id"].to_pylist():
-                    tally.add(identifier)
-                writers["data"].write_group(rows)
+        for identifier in ids.tolist():
+            tally.add(identifier)
+        with (
+            tempfile.TemporaryDirectory(prefix="joeira-shard-") as place,
+            row_writers({"data": target}, {"data": schema.DATA}) as writers,
+        ):
+            paths = [os.path.join(place, str(number)) for number in range(len(bounds))]
+            self._spill(unit, bounds, paths, progress)
+            for path in paths:
+                for rows in _sorted_row_groups(path):
+                    writers["data"].write_group(rows)
         return {"tallies": {KEPT: tally.to_dict()}, "rows": tally.count}
+
+    def _kept_ids(self, unit: Shard) -> Iterator[str]:
+        """Ids of a shard's documents, from the decisions alone."""
+        for key, numbers in unit.pieces:
+            lengths = self._group_lengths(key)
+            decisions = open_file(storage.join(self.work, "decisions", f"{key}.parquet"))
+            table = decisions.read(columns=["id", "outcome"])
+            for number in numbers:
+                piece = table.slice(sum(lengths[:number]), lengths[number])
+                yield from piece.filter(pc.field("outcome") == KEPT)["id"].to_pylist()
+
+    def _spill(self, unit: Shard, bounds: np.ndarray, paths: list[str], progress: Progress) -> None:
+        """Deal a shard's rows to files by ranges of ids."""
+        with contextlib.ExitStack() as stack:
+            files = [
+                stack.enter_context(pa.ipc.new_stream(stack.enter_context(pa.OSFile(path, "wb")), schema.DATA))
+                for path in paths
+            ]
+            for place, (key, numbers) in enumerate(unit.pieces):
+                for group in self._row_groups(key, numbers):
+                    rows = _training_columns(group.filter(pc.field("outcome") == KEPT))
+                    bucket = np.searchsorted(bounds, np.array(rows["id"].to_pylist(), dtype=np.str_), side="right") - 1
+                    for number in np.unique(bucket).tolist():
+                        files[number].write_table(rows.filter(pa.array(bucket == number)))
+                progress.add(place / len(unit.pieces))
+
+    def _group_lengths(self, key: str) -> list[int]:
+        documents = open_file(storage.join(self.work, "documents", f"{key}.parquet"))
+        return [documents.metadata.row_group(index).num_rows for index in range(documents.num_row_groups)]
 
     def _row_groups(self, key: str, numbers: Sequence[int], *, text: bool = True) -> Iterator[pa.Table]:
         """Documents with their signals and decisions, a row group at a time."""
@@ -156,7 +189,7 @@ class ShardStage(Stage):
         documents, signals, decisions = (open_file(path) for path in paths.values())
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
         columns = columns_needed(self.config.rules, available)
-        lengths = [documents.metadata.row_group(index).num_rows for index in range(documents.num_row_groups)]
+        lengths = self._group_lengths(key)
         scores = signals.read(columns=[*columns, "annotate_error"])
         verdicts = decisions.read(columns=["outcome", "reason", "reasons"])
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
@@ -201,6 +234,21 @@ class ShardStage(Stage):
         for group in self._row_groups(key, numbers, text=self.config.removed_text):
             for row in group.filter(pc.field("outcome") != KEPT).to_pylist():
                 yield _ledger_row(row)
+
+
+def _bucket_rows(rows: int, shard_mib: int) -> int:
+    """Rows sorted in memory at once: whole row groups, some 8 MiB of a full shard."""
+    buckets = max(1, shard_mib // 8)
+    return max(1, -(-rows // (buckets * GROUP_ROWS))) * GROUP_ROWS
+
+
+def _sorted_row_groups(path: str) -> Iterator[pa.Table]:
+    """The rows of a spilled file in the order of their ids, as row groups of a shard."""
+    with pa.OSFile(path, "rb") as file:
+        table = pa.ipc.open_stream(file).read_all()
+    order = pc.sort_indices(table, sort_keys=[("id", "ascending")])
+    for start in range(0, len(order), GROUP_ROWS):
+        yield table.take(order[start : start + GROUP_ROWS]).combine_chunks()
 
 
 def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from pipeline.stages import base, extract, annotate, decide, shards
 run = runs.plan(sys.argv[1], sys.argv[2:], config.load())
 c = run.config
 stages = [
-    extract.ExtractStage(work=run.work, read=c.read, config=c.extract),
+    extract.ExtractStage(work=run.work, read=c.read, urls=c.urls, config=c.extract),
     annotate.AnnotateStage(work=run.work, config=c.annotate),
     decide.DecideStage(work=run.work, annotate=c.annotate, config=c.assemble, report=c.report),
 ]

@@ -213,3 +213,26 @@ def test_two_files_of_one_name_keep_their_records_apart(curate: Curate, tmp_path
     run = curate(tmp_path / "a", tmp_path / "b")
     assert sorted(row["warc_file"] for row in rows(run, "data")) == ["a/part.warc.gz", "b/part.warc.gz"]
     assert len({row["id"] for row in rows(run, "data")}) == 2
+
+
+def test_addresses_are_asked_first(curate: Curate, tmp_path: Path) -> None:
+    listed = tmp_path / "blocked.txt"
+    listed.write_text("oak.example\n")
+    run = curate(options=("--set", f"urls.blocklists=[{listed}]", "--set", "urls.host_share=0.5"))
+    removed = {row["host"]: row["reason"] for row in rows(run, "removed")}
+    assert removed["oak.example"] == "url_blocked"
+    sampled = {host for host, reason in removed.items() if reason == "host_sample"}
+    kept = {row["host"] for row in rows(run, "data")}
+    assert 10 <= len(sampled) <= 30
+    assert not kept & (sampled | {"oak.example"})
+    assert len(rows(run, "work/robots")) == 42  # what the host says of robots is kept for all hosts
+
+
+def test_a_larger_share_of_hosts_holds_a_smaller_one() -> None:
+    from pipeline.stages.extract import keeps_host
+
+    hosts = [f"h{number}.example" for number in range(2000)]
+    some, more = ({host for host in hosts if keeps_host(host, share)} for share in (0.2, 0.5))
+    assert some < more
+    assert abs(len(some) / 2000 - 0.2) < 0.03
+    assert {host for host in hosts if keeps_host(host, 1.0)} == set(hosts)

@@ -79,3 +79,13 @@ def test_engine_and_options_come_from_the_configuration() -> None:
 @pytest.mark.parametrize("arguments", [["--set", "extract.engin=x"], ["--set", "extract.engine=x"]])
 def test_a_wrong_configuration_exits_2(arguments: list[str]) -> None:
     assert pipe("extract", options=tuple(arguments)) == (2, [])
+
+
+def test_url_answers_with_the_normal_form_and_what_blocks() -> None:
+    code, out = pipe(
+        "url", {"id": 1, "url": "HTTP://www.A.example/?utm_id=1#x"}, {"url": "https://porn.example/"}, {"url": "nope"}
+    )
+    assert code == 1
+    assert out[0] == {"id": 1, "normalised": "https://a.example/", "blocked": False}
+    assert (out[1]["blocked"], out[1]["reason"]) == (True, "hard porn")
+    assert "expected an absolute" in str(out[2]["error"])
