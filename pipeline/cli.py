@@ -140,14 +140,21 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 def _how(options: argparse.Namespace) -> Any:
     from pipeline import job, progress, runners
 
-    workers = options.workers if options.workers is not None else len(os.sched_getaffinity(0))
-    if workers < 1:
-        raise UsageError(f"--workers {workers}: expected 1 or more")
+    workers = _workers(options)
     if not options.quiet:
         progress.say(f"runner: {runners.describe(options.runner, workers)}")
     else:
         runners.runner_name(options.runner)
     return job.How(runner=options.runner, workers=workers, beam_args=options.beam_args, quiet=options.quiet)
+
+
+def _workers(options: argparse.Namespace) -> int:
+    if options.workers is None:
+        # The cores this process may use, where the system tells (macOS does not).
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if options.workers < 1:
+        raise UsageError(f"--workers {options.workers}: expected 1 or more")
+    return int(options.workers)
 
 
 def _plan(options: argparse.Namespace) -> Any:
@@ -183,7 +190,7 @@ def _dry_run(run: Any, options: argparse.Namespace) -> int:
     from pipeline import runners, runs
     from pipeline.io import storage
 
-    workers = options.workers or len(os.sched_getaffinity(0))
+    workers = _workers(options)
     needed, free = runs.space_needed(run), storage.free_bytes(run.output)
     if "language" in run.config.annotate.filters:
         language.identify("model check")

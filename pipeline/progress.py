@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from pipeline.io import storage
 
@@ -34,7 +34,8 @@ def shown(label: str, stages: Sequence[Any], units: Sequence[Any], quiet: bool) 
         return
     os.makedirs(os.path.join(stages[0].work, "progress"), exist_ok=True)
     stop = threading.Event()
-    thread = threading.Thread(target=_show, args=(label, stages, units, stop), daemon=True)
+    # The stream as it is now: runners keep others from writing to it while they run.
+    thread = threading.Thread(target=_show, args=(label, stages, units, stop, sys.stderr), daemon=True)
     thread.start()
     try:
         yield
@@ -52,8 +53,8 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _show(label: str, stages: Sequence[Any], units: Sequence[Any], stop: threading.Event) -> None:
-    terminal = sys.stderr.isatty()
+def _show(label: str, stages: Sequence[Any], units: Sequence[Any], stop: threading.Event, stream: TextIO) -> None:
+    terminal = stream.isatty()
     weights = {unit.key: max(1, getattr(unit, "stop", 1) - getattr(unit, "start", 0)) for unit in units}
     total = sum(weights.values()) * len(stages)
     began = time.monotonic()
@@ -65,9 +66,9 @@ def _show(label: str, stages: Sequence[Any], units: Sequence[Any], stop: threadi
         moved = done - first[1]
         left = f"{_span((total - done) * seconds / moved)} left" if moved > 0 else "time left unknown"
         line = f"{label}: {done / max(1, total):4.0%}  {documents} documents  {rate:.0f}/s  {left}"
-        print(f"\r{line:<79}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        print(f"\r{line:<79}" if terminal else line, end="" if terminal else "\n", file=stream, flush=True)
     if terminal:
-        print(f"\r{'':<79}\r", end="", file=sys.stderr, flush=True)
+        print(f"\r{'':<79}\r", end="", file=stream, flush=True)
 
 
 def _state(stages: Sequence[Any], weights: dict[str, int]) -> tuple[int, float]:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -90,9 +91,11 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
     ordered = sorted(units, key=lambda unit: (getattr(unit, "start", 0) - getattr(unit, "stop", 0), unit.key))
     spread = SpreadAndRun(stages, beam_args=beam_args, driver=os.getpid() if local else None)
     _ = pipeline | "units" >> beam.Create(ordered) | spread
+    # Beam prints a worker's traceback; what it means is said in one sentence below.
+    quiet = contextlib.redirect_stderr(io.StringIO()) if local else contextlib.nullcontext()
     try:
-        result = pipeline.run()
-        state = result.wait_until_finish()
+        with quiet:
+            state = pipeline.run().wait_until_finish()
     except Exception as error:  # each runner wraps a worker's error in a type of its own
         found = _ERROR.search(str(error))
         if found:
@@ -120,7 +123,7 @@ def _local_runner(processes: int) -> Any:
     if processes == 1:
         return FnApiRunner()
     # What direct_running_mode=multi_processing sets up, but with our quiet worker.
-    command = f"exec {sys.executable} -m pipeline.worker"
+    command = f"exec {shlex.quote(sys.executable)} -m pipeline.worker"
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command))
 
 

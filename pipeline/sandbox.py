@@ -8,6 +8,7 @@ a length, then JSON or UTF-8: nothing that comes back could run code.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -159,7 +160,8 @@ def _serve() -> None:
 
     setup = json.loads(receive() or b"{}")
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (setup["memory_mib"] << 20, hard))
+    with contextlib.suppress(ValueError, OSError):  # macOS has no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (setup["memory_mib"] << 20, hard))
     from filters.extraction import engine
 
     bounds = Bounds(**setup["bounds"])

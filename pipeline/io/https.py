@@ -8,6 +8,7 @@ through a lock file.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import os
@@ -74,11 +75,11 @@ def _request(method: str, url: str, headers: dict[str, str] | None = None) -> An
     try:
         response = _pool().request(method, url, headers={"User-Agent": USER_AGENT, **(headers or {})})
     except urllib3.exceptions.HTTPError as error:
-        raise OSError(f"{url}: {error}") from error
+        raise OSError(errno.EIO, f"{url}: {error}") from error
     if response.status == 404:
-        raise FileNotFoundError(f"{url}: the server answers 404")
+        raise FileNotFoundError(errno.ENOENT, f"{url}: the server answers 404")
     if response.status not in (200, 206, 416):
-        raise OSError(f"{url}: the server answers {response.status}")
+        raise OSError(errno.EIO, f"{url}: the server answers {response.status}")
     return response
 
 
@@ -96,7 +97,7 @@ def stat(url: str) -> tuple[int, str]:
     """
     headers = _request("HEAD", url, {"Accept-Encoding": "identity"}).headers
     if "Content-Length" not in headers:
-        raise OSError(f"{url}: the server does not say how long the file is")
+        raise OSError(errno.EIO, f"{url}: the server does not say how long the file is")
     size = int(headers["Content-Length"])
     return size, headers.get("ETag") or headers.get("Last-Modified") or str(size)
 
@@ -142,12 +143,12 @@ class _HttpFile(io.RawIOBase):
         headers = {"Range": f"bytes={start}-{end}", "Accept-Encoding": "identity"}
         response = _request("GET", self._url, headers)
         if response.status == 200 and (start, end) != (0, self._size - 1):
-            raise OSError(f"{self._url}: the server ignores range requests")
+            raise OSError(errno.EIO, f"{self._url}: the server ignores range requests")
         version = response.headers.get("ETag")
         if version and self._version.startswith(('"', "W/")) and version != self._version:
-            raise OSError(f"{self._url}: the file changed while it was read")
+            raise OSError(errno.EIO, f"{self._url}: the file changed while it was read")
         if len(response.data) != end - start + 1:
-            raise OSError(f"{self._url}: bytes {start}-{end} came as {len(response.data)} bytes")
+            raise OSError(errno.EIO, f"{self._url}: bytes {start}-{end} came as {len(response.data)} bytes")
         self._block, self._block_start = response.data, start
 
 

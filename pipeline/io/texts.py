@@ -5,15 +5,21 @@ A record's ``block`` is the text in UTF-8; its ``headers`` hold what the row say
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
+
+import zstandard
 
 from pipeline.config import Read
 from pipeline.io.bytestream import ByteStream
 from pipeline.io.records import Record, Unreadable
 
 Found = Record | Unreadable
+# What the codecs raise on bytes that are not theirs; other errors are the disk's or the network's.
+_CODEC_ERRORS = (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError)
 _FIELDS = (("url_field", "url"), ("date_field", "date"), ("id_field", "id"))
 
 
@@ -46,7 +52,7 @@ def read_jsonl(file: BinaryIO, path: str, start: int, stop: int, read: Read) -> 
         offset = base + stream.tell()
         try:
             line = stream.readline(limit)
-        except (OSError, EOFError, RuntimeError) as error:
+        except _CODEC_ERRORS as error:
             yield Unreadable(offset=offset, error="corrupt", detail=f"{error}; nothing after it can be read")
             return
         if not line:
@@ -62,11 +68,7 @@ def read_jsonl(file: BinaryIO, path: str, start: int, stop: int, read: Read) -> 
 
 def _decompressed(file: BinaryIO, path: str) -> Any:
     if path.endswith(".gz"):
-        import gzip
-
         return gzip.GzipFile(fileobj=file)
-    import zstandard
-
     return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
 
 
@@ -111,7 +113,9 @@ def read_parquet(file: BinaryIO, start: int, stop: int, read: Read) -> Iterator[
 
     try:
         table = pq.ParquetFile(file)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         if start == 0:
             yield Unreadable(offset=0, error="bad parquet", detail=" ".join(str(error).split())[:300])
         return
@@ -136,6 +140,8 @@ def _row_group(table: Any, group: int, first: int, rows: int, columns: list[str]
                 yield _from_row(values, row, None, read)
                 row += 1
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         detail = f"row group {group}: {' '.join(str(error).split())[:250]}"
         yield from (Unreadable(offset=number, error="corrupt", detail=detail) for number in range(row, first + rows))
 
@@ -155,7 +161,7 @@ def read_text(file: BinaryIO, path: str, read: Read) -> Iterator[Found]:
     source = _decompressed(file, path) if path.endswith((".gz", ".zst")) else file
     try:
         block = ByteStream(source.read).read(limit + 1)
-    except (OSError, EOFError) as error:
+    except _CODEC_ERRORS as error:
         yield Unreadable(offset=0, error="corrupt", detail=str(error))
         return
     truncated = "limit" if len(block) > limit else None

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import zstandard
 from warcio.exceptions import ArchiveLoadFailed
 from warcio.recordloader import ArcWarcRecordLoader
 from warcio.statusandheaders import StatusAndHeadersParserException
@@ -103,8 +104,6 @@ def _plain_source(file: BinaryIO, magic: bytes) -> Callable[[int], bytes]:
 
         return lz4.frame.LZ4FrameFile(file).read  # type: ignore[no-any-return]
     if magic == ZSTD_MAGIC:
-        import zstandard
-
         return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True).read
     return file.read
 
@@ -116,7 +115,7 @@ def _plain(pull: Callable[[int], bytes], limits: Limits) -> Iterator[Found]:
         nonlocal error
         try:
             return pull(size)
-        except (RuntimeError, EOFError, ValueError) as problem:  # what lz4 and zstandard raise on bad frames
+        except (RuntimeError, EOFError, ValueError, zstandard.ZstdError) as problem:  # lz4 has no error of its own
             error = f"corrupt ({problem})"
             return b""
 

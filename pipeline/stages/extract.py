@@ -233,8 +233,22 @@ def read_records(split: Split, read: Read) -> Iterator[Record | Unreadable]:
         read: how to read.
 
     Yields:
-        Records and unreadable places.
+        Records and unreadable places. What no reader foresaw ends the range in one more of those; errors of
+        the disk or the network are raised, since trying again may help.
     """
+    last = split.start
+    try:
+        for found in _read_kind(split, read):
+            last = found.offset
+            yield found
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        detail = f"{type(error).__name__}: {error}; nothing after it in this range was read"
+        yield Unreadable(offset=last, inner=-1, error="exception", detail=detail)
+
+
+def _read_kind(split: Split, read: Read) -> Iterator[Record | Unreadable]:
     item = split.input
     with storage.open_read(item.path) as file:
         if item.kind == "warc":

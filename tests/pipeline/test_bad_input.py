@@ -159,3 +159,67 @@ def test_a_dry_run_checks_and_writes_nothing(tmp_path: Path, capsys: pytest.Capt
     assert not output.exists()
     assert main(["curate", "--input", SAMPLE, "--output", str(output), "--print-config"]) == 0
     assert "engine: trafilatura" in capsys.readouterr().out
+
+
+def test_noise_in_files_of_every_kind_is_rows_not_an_end(curate: Curate, tmp_path: Path) -> None:
+    import random
+
+    noise = random.Random(11)
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    kinds = (
+        "warc",
+        "warc.gz",
+        "warc.zst",
+        "warc.lz4",
+        "arc",
+        "jsonl",
+        "jsonl.gz",
+        "jsonl.zst",
+        "parquet",
+        "txt.gz",
+        "txt.zst",
+    )
+    for kind in kinds:
+        (folder / f"noise.{kind}").write_bytes(noise.randbytes(20_000))
+    magic = {
+        "warc.gz": b"\x1f\x8b\x08",
+        "warc.zst": b"\x28\xb5\x2f\xfd",
+        "warc.lz4": b"\x04\x22\x4d\x18",
+        "parquet": b"PAR1",
+    }
+    for kind, head in magic.items():
+        (folder / f"head.{kind}").write_bytes(head + noise.randbytes(5_000))
+        (folder / f"only.{kind}").write_bytes(head)
+    (folder / "good.warc.gz").write_bytes(response("https://a.example/", page(PROSE * 3)))
+    run = curate(folder)
+    assert [row["url"] for row in rows(run, "data")] == ["https://a.example/"]
+    failed = {row["warc_file"] for row in rows(run, "failed")}
+    assert failed >= {f"noise.{kind}" for kind in kinds if kind not in ("jsonl",)}
+
+
+def test_a_failing_stage_says_one_sentence(tmp_path: Path) -> None:
+    """In one process and in several: no traceback of Beam's."""
+    (tmp_path / "in.warc.gz").write_bytes(response("https://a.example/", page(PROSE * 3)))
+    code = (
+        "import logging, sys; logging.disable(50)\n"
+        "from pipeline.stages import extract; from pipeline.cli import main\n"
+        "def broken(*_): raise OSError(5, 'the disk is on fire', 'sda')\n"
+        "extract._read_kind = broken\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [
+        "curate",
+        "--input",
+        str(tmp_path / "in.warc.gz"),
+        "--output",
+        str(tmp_path / "o"),
+        "--quiet",
+        "--workers",
+        "1",
+    ]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "stage extract" in line
+    assert "the disk is on fire (sda); mend this and run the same command again" in line
