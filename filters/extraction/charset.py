@@ -67,14 +67,17 @@ _XML = re.compile(rb"^\s*<\?xml\b[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.\
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
 _NON_ASCII = re.compile(rb"[\x80-\xff]")
+_HIGH = bytes(range(0x80, 0x100))
 # Where the single-byte encodings keep letters; below stand quotation marks, dashes, signs of currency.
-_HIGH_LETTER = re.compile(rb"[\xc0-\xff]")
+_HIGH_LETTERS = bytes(range(0xC0, 0x100))
 
 META_PRESCAN = 8192  # bytes; the standard says 1024, but real pages put scripts first
 DETECT_BYTES = 200_000
 # A page is UTF-8 with flaws (a truncated tail, a comment pasted from elsewhere) when at most this share
 # of its non-ASCII sequences is broken.
 MAX_BROKEN_UTF8 = 0.1
+# A declared multi-byte encoding is believed while at most this share of bytes beyond ASCII breaks its rules.
+MAX_BROKEN_LEGACY = 0.02
 # Below this confidence the detector does not overrule what a page declares.
 OVERRULE_CONFIDENCE = 0.7
 # With fewer letters beyond ASCII than this (an English page with some quotation marks and a fraction) the
@@ -176,7 +179,7 @@ def _detect(body: bytes) -> tuple[str | None, float]:
     start = max(0, _NON_ASCII.search(body).start() - 1000)  # type: ignore[union-attr]  # caller found one
     answer = cchardet.detect(body[start : start + DETECT_BYTES])
     encoding = _DETECTABLE.get((answer["encoding"] or "").lower())
-    if encoding not in _MULTI_BYTE and len(_HIGH_LETTER.findall(body)) < MIN_HIGH_LETTERS:
+    if encoding not in _MULTI_BYTE and _count(body, _HIGH_LETTERS) < MIN_HIGH_LETTERS:
         return None, 0.0
     return encoding, float(answer["confidence"] or 0.0)
 
@@ -192,8 +195,11 @@ def _codec(encoding: str) -> str:
 
 def _fits(body: bytes, encoding: str) -> bool:
     text = body.decode(_codec(encoding), "replace")
-    high = len(_NON_ASCII.findall(body))
-    return text.count("\ufffd") <= 0.02 * high
+    return text.count("\ufffd") <= MAX_BROKEN_LEGACY * _count(body, _HIGH)
+
+
+def _count(body: bytes, which: bytes) -> int:
+    return len(body) - len(body.translate(None, which))
 
 
 def _decode_as(body: bytes, encoding: str) -> str:

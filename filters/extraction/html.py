@@ -27,7 +27,8 @@ _BINARY = (
     (b"CWS", "application/x-shockwave-flash"),
 )
 _HTML_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta|script|style|table|div|h1|p|a|br)\b",
+    # Atomic: a hundred comments must not be cut in every possible way.
+    rb"(?:\xef\xbb\xbf)?(?>\s*<!--.*?-->)*+\s*<(?:!doctype\s+html|html|head|body|title|meta|script|style|table|div|h1|p|a|br)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _XHTML = re.compile(rb"^\s*<\?xml\b.{0,700}?<html\b", re.IGNORECASE | re.DOTALL)

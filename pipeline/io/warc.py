@@ -30,12 +30,13 @@ Found = Record | Unreadable
 _WARC_START = re.compile(rb"WARC/\d\.\d{1,2}[ \t\r]*\n?$")
 # URL, address, 14 digits, type, length: an ARC 1 record; ARC 2 has five more fields in between.
 _ARC_START = re.compile(
-    rb"(?:filedesc://|[A-Za-z][A-Za-z0-9+.\-]{1,20}:)\S.{0,65000}? [\w.:\-]{1,64} \d{14,18} .{1,200} \S{1,12}\r?\n?$"
+    rb"(?:filedesc://|[A-Za-z][A-Za-z0-9+.\-]{1,20}:)\S.{0,8000}? [\w.:\-]{1,64} \d{14,18} .{1,200} \S{1,12}\r?\n?$"
 )
 _WARC_INSIDE = re.compile(rb"(?<=\n)WARC/\d\.\d{1,2}\r?\n(?=[A-Za-z\-]+:)")
 
 MAX_HEADER_BYTES = 1 << 20
-_HEAD_BYTES = 66_000  # holds the longest first line of an ARC record
+_LONGEST_FIRST_LINE = 10_000
+_HEAD_BYTES = 66_000
 _DAMAGED_HEAD_BYTES = 8 << 20
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -64,8 +65,7 @@ def opens_record(head: bytes) -> bool:
     Returns:
         True for a record's first line, also after blank lines.
     """
-    line = head.lstrip(b"\r\n").split(b"\n", 1)[0][:65536] + b"\n"
-    return bool(_WARC_START.match(line) or _ARC_START.match(line))
+    return _starts_record(head.lstrip(b"\r\n").split(b"\n", 1)[0] + b"\n")
 
 
 def read_range(file: BinaryIO, start: int, stop: int, limits: Limits) -> Iterator[Found]:
@@ -239,7 +239,7 @@ def records_in(stream: ByteStream, limits: Limits, problem: Callable[[], str | N
 
 
 def _starts_record(line: bytes) -> bool:
-    return bool(_WARC_START.match(line) or _ARC_START.match(line))
+    return len(line) <= _LONGEST_FIRST_LINE and bool(_WARC_START.match(line) or _ARC_START.match(line))
 
 
 def _next_line(stream: ByteStream) -> bytes:
