@@ -99,6 +99,25 @@ class ByteStream:
             left -= len(piece)
         return size - left
 
+    def skip_any(self, which: bytes) -> int:
+        """Drop bytes as long as they are among some.
+
+        Args:
+            which: the bytes to drop.
+
+        Returns:
+            How many there were.
+        """
+        dropped = 0
+        while True:
+            rest = self._buffer[self._start :].lstrip(which)
+            passed = len(self._buffer) - self._start - len(rest)
+            self._start += passed
+            self._taken += passed
+            dropped += passed
+            if rest or not self._more():
+                return dropped
+
     def unread(self, data: bytes) -> None:
         """Push bytes back: they are the next to be read.
 

@@ -28,10 +28,8 @@ from pipeline.io.records import Record, Unreadable
 Found = Record | Unreadable
 
 _WARC_START = re.compile(rb"WARC/\d\.\d{1,2}[ \t\r]*\n?$")
-# URL, address, 14 digits, type, length: an ARC 1 record; ARC 2 has five more fields in between.
-_ARC_START = re.compile(
-    rb"(?:filedesc://|[A-Za-z][A-Za-z0-9+.\-]{1,20}:)\S.{0,8000}? [\w.:\-]{1,64} \d{14,18} .{1,200} \S{1,12}\r?\n?$"
-)
+_ARC_URL = re.compile(rb"filedesc://|[A-Za-z][A-Za-z0-9+.\-]{1,20}:\S")
+_ARC_ADDRESS = re.compile(rb"[\w.:\-]{1,64}$")
 _WARC_INSIDE = re.compile(rb"(?<=\n)WARC/\d\.\d{1,2}\r?\n(?=[A-Za-z\-]+:)")
 
 MAX_HEADER_BYTES = 1 << 20
@@ -239,13 +237,22 @@ def records_in(stream: ByteStream, limits: Limits, problem: Callable[[], str | N
 
 
 def _starts_record(line: bytes) -> bool:
-    return len(line) <= _LONGEST_FIRST_LINE and bool(_WARC_START.match(line) or _ARC_START.match(line))
+    if len(line) > _LONGEST_FIRST_LINE:
+        return False
+    return bool(_WARC_START.match(line)) or _starts_arc_record(line)
+
+
+def _starts_arc_record(line: bytes) -> bool:
+    """URL, address, 14 digits, type and length, as warcio cuts them; the URL may hold spaces."""
+    fields = line.rstrip(b"\r\n").rsplit(b" ", 4)
+    if len(fields) != 5 or not (fields[2].isdigit() and 14 <= len(fields[2]) <= 18 and 0 < len(fields[4]) <= 12):
+        return False
+    return bool(_ARC_URL.match(fields[0]) and _ARC_ADDRESS.match(fields[1]))
 
 
 def _next_line(stream: ByteStream) -> bytes:
-    while (line := stream.readline()) in (b"\r\n", b"\n", b"\r", b"\0"):
-        pass
-    return line
+    stream.skip_any(b"\r\n\0")
+    return stream.readline()
 
 
 def _skip_to_record(stream: ByteStream, limit: int) -> int:
@@ -297,22 +304,21 @@ def _record(stream: ByteStream, parsed: Any, inner: int, limits: Limits, problem
 
 def _repair_length(stream: ByteStream, record: Record, limits: Limits) -> None:
     """Where no record follows, the stated length was wrong: end this record where the next one opens."""
-    blank = b""
-    while (line := stream.readline()) in (b"\r\n", b"\n", b"\r"):
-        blank += line
+    blanks = stream.skip_any(b"\r\n")
+    line = stream.readline()
     if not line and record.truncated is None:
         return
     if _starts_record(line):
         stream.unread(line)
         return
-    stream.unread(blank + line)
+    stream.unread(line)
     inside = _WARC_INSIDE.search(record.block)
     if inside is not None:
         stream.unread(record.block[inside.start() :])
         record.block = record.block[: inside.start()].rstrip(b"\r\n")
         record.truncated = None
     elif line:
-        record.block += _until_record(stream, limits.record_bytes)
+        record.block += b"\n" * min(blanks, 2) + _until_record(stream, limits.record_bytes)
     record.full_length = len(record.block)
 
 
