@@ -16,10 +16,6 @@ import pyarrow.parquet as pq
 
 from pipeline.io import storage
 
-# Arrow's default allocator keeps what it once had: writing a full shard left 326 MiB resident, the system's
-# own 261 MiB, with 52 MiB in use at the peak.
-pa.set_memory_pool(pa.system_memory_pool())
-
 GROUP_ROWS = 1024
 GROUP_BYTES = 32 << 20
 

@@ -21,6 +21,7 @@ import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline import memory
 from pipeline.errors import JoeiraError, RunError
 from pipeline.io import storage
 
@@ -183,6 +184,7 @@ class RunStages(beam.DoFn):
 
     def setup(self) -> None:
         """Start each stage's tools, and the watch over the driver."""
+        memory.keep_small()
         FileSystems.set_options(PipelineOptions(self._beam_args))
         if self._driver is not None and self._driver != os.getpid():
             threading.Thread(target=_exit_with, args=(self._driver,), daemon=True).start()
