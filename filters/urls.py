@@ -58,22 +58,6 @@ def normalise(url: str) -> str:
     return f"{key}#{_encode(fragment)}" if fragment.startswith("!") else key
 
 
-def host_of(url: str) -> str:
-    """The host of a URL in its normal form, without port and ``www.``.
-
-    Args:
-        url: as for :func:`normalise`.
-
-    Returns:
-        The host in ASCII.
-
-    Raises:
-        ValueError: it is no such URL.
-    """
-    scheme, authority, *_ = _split(url)
-    return _authority(authority, scheme)[0]
-
-
 def _split(url: str) -> tuple[str, str, str, str, str]:
     match = _PARTS.match(url.strip(_BLANKS))
     scheme = ((match and match.group(1)) or "").lower()

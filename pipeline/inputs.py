@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,7 +60,6 @@ def resolve(
     base: str = "",
     sample: int | None = None,
     known_digests: dict[str, Any] | None = None,
-    progress: Callable[[int], None] = lambda _: None,
 ) -> list[Input]:
     """Find the files that patterns name, and what they hold.
 
@@ -69,7 +68,6 @@ def resolve(
         base: put before each path of a list.
         sample: take this many of all files, those with the smallest hash of their path.
         known_digests: digests by path and version of an earlier call, to spare reading files again.
-        progress: called with the bytes of each block that is digested.
 
     Returns:
         The inputs, sorted by name; a file named twice counts once.
@@ -91,7 +89,7 @@ def resolve(
     inputs = []
     for identity, info in found.items():
         key = f"{identity}|{info.version}"
-        digest = (known_digests or {}).get(key) or storage.digest(info.path, progress)
+        digest = (known_digests or {}).get(key) or storage.digest(info.path)
         if known_digests is not None:
             known_digests[key] = digest
         place = info.path if storage.is_remote(info.path) else os.path.normpath(info.path)

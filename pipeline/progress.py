@@ -32,7 +32,10 @@ def shown(label: str, stages: Sequence[Any], units: Sequence[Any], quiet: bool) 
     if quiet or not local:
         yield
         return
-    os.makedirs(os.path.join(stages[0].work, "progress"), exist_ok=True)
+    place = os.path.join(stages[0].work, "progress")
+    os.makedirs(place, exist_ok=True)
+    for name in storage.list_dir(place):
+        storage.remove(os.path.join(place, name))  # what a killed run left
     stop = threading.Event()
     # The stream as it is now: runners keep others from writing to it while they run.
     thread = threading.Thread(target=_show, args=(label, stages, units, stop, sys.stderr), daemon=True)

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -244,12 +244,11 @@ def remove_leftovers(directory: str) -> None:
         remove(join(directory, name))
 
 
-def digest(path: str, progress: Callable[[int], None] = lambda _: None) -> str:
+def digest(path: str) -> str:
     """What a file holds, as ``sha256:…``; for a remote file its size and version, to spare a second download.
 
     Args:
         path: the file.
-        progress: called with the number of bytes of each block read.
 
     Returns:
         The digest.
@@ -260,7 +259,6 @@ def digest(path: str, progress: Callable[[int], None] = lambda _: None) -> str:
     with open(path, "rb") as handle:
         while block := handle.read(1 << 20):
             sha256.update(block)
-            progress(len(block))
     return f"sha256:{sha256.hexdigest()}"
 
 

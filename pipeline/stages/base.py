@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -69,18 +69,6 @@ class Stage(ABC):
             A path under work/.
         """
         return storage.join(self.work, "receipts", self.name, f"{key}.json")
-
-    def receipts(self, units: Iterable[Any]) -> Iterator[dict[str, Any]]:
-        """The counts of finished units.
-
-        Args:
-            units: the units, in order.
-
-        Yields:
-            One receipt each.
-        """
-        for unit in units:
-            yield json.loads(storage.read_bytes(self.receipt_path(unit.key)))
 
     def pending(self, units: Sequence[Any]) -> list[Any]:
         """The units that have no receipt yet.

@@ -49,10 +49,6 @@ def test_what_is_no_web_address(url: str) -> None:
         urls.normalise(url)
 
 
-def test_hosts() -> None:
-    assert urls.host_of("http://WWW.Example.com:8080/x") == "example.com"
-
-
 pieces = st.lists(
     st.sampled_from(
         [
