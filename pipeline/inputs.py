@@ -18,9 +18,9 @@ from pipeline.errors import UsageError
 from pipeline.io import storage
 
 MIB = 1 << 20
-# 8 MiB keeps two workers busy on a file of 20 MB; 256 MiB keeps the number of work files of a whole
+# 4 MiB deals a file of 20 MB evenly to two workers; 256 MiB keeps the number of work files of a whole
 # Common Crawl near a third of a million.
-MIN_SPLIT, MAX_SPLIT = 8 * MIB, 256 * MIB
+MIN_SPLIT, MAX_SPLIT = 4 * MIB, 256 * MIB
 SPLITS_AIMED_AT = 512
 
 _KINDS = {

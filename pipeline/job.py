@@ -96,8 +96,10 @@ def write_shards(run: Run, how: How) -> None:
     for name in ("data", "removed", "failed"):
         storage.remove_leftovers(storage.join(run.output, name))
     units: list[Shard | Ledger] = [*shards, *ledgers]
+    # A single shard is written sooner than a second process starts; ledgers are small beside shards.
+    workers = max(1, min(how.workers, len(shards)))
     with progress.shown("shards", [stage], units, how.quiet):
-        runners.run([stage], stage.pending(units), runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+        runners.run([stage], stage.pending(units), runner=how.runner, workers=workers, beam_args=how.beam_args)
 
 
 def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, Any]:

@@ -11,7 +11,9 @@ import io
 import os
 import re
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +21,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import RunError, UsageError
-from pipeline.stages.base import ERROR_MARK, SpreadAndRun, Stage
+from pipeline.stages.base import ERROR_MARK, Slot, SpreadAndRun, Stage
 
 _NAMES = {
     "local": "FnApiRunner",
@@ -87,10 +89,12 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
     pipeline = beam.Pipeline(
         runner=_local_runner(processes) if local else name, options=_options(name, processes, beam_args)
     )
-    # The local runner deals elements round-robin: largest first deals them evenly.
-    ordered = sorted(units, key=lambda unit: (getattr(unit, "start", 0) - getattr(unit, "stop", 0), unit.key))
     spread = SpreadAndRun(stages, beam_args=beam_args, driver=os.getpid() if local else None)
-    _ = pipeline | "units" >> beam.Create(ordered) | spread
+    claims = tempfile.mkdtemp(prefix="joeira-claims-")
+    # The local runner deals elements round-robin before it runs them: each process gets a slot instead, and
+    # takes units as it gets free.
+    slots = [Slot(number, tuple(units), claims) for number in range(processes)]
+    _ = pipeline | "units" >> beam.Create(slots if local and processes > 1 else list(units)) | spread
     # Beam prints a worker's traceback; what it means is said in one sentence below.
     quiet = contextlib.redirect_stderr(io.StringIO()) if local else contextlib.nullcontext()
     try:
@@ -101,6 +105,8 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
         if found:
             raise RunError(found.group(1).replace("\\n", "\n")) from error
         raise RunError(f"{name} failed: {' '.join(str(error).split())[-1500:]}") from error
+    finally:
+        shutil.rmtree(claims, ignore_errors=True)
     if state not in (None, "DONE"):
         raise RunError(f"{name} ended in state {state}")
 

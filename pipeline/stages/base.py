@@ -154,6 +154,34 @@ def _describe(unit: Any) -> str:
     return f"{place.path} bytes {unit.start}-{unit.stop}" if place else f"part {unit.key}"
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A process's place in a run on one machine: it takes the next unit whenever it is free.
+
+    Attributes:
+        number: tells slots apart.
+        units: all units of the run, in order.
+        claims: directory in which a unit is claimed by creating a file, which one process alone can do.
+    """
+
+    number: int
+    units: tuple[Any, ...]
+    claims: str
+
+    def take(self) -> Iterator[Any]:
+        """Claim units, one after the other.
+
+        Yields:
+            Those that no other process has claimed.
+        """
+        for unit in self.units:
+            try:
+                os.close(os.open(os.path.join(self.claims, unit.key), os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            yield unit
+
+
 class RunStages(beam.DoFn):
     """Does the units of one or several stages, one after the other for each unit.
 
@@ -179,21 +207,22 @@ class RunStages(beam.DoFn):
         for stage in self._stages:
             stage.setup()
 
-    def process(self, unit: Any) -> Iterator[str]:
-        """Do one unit.
+    def process(self, element: Any) -> Iterator[str]:
+        """Do one unit, or those that a slot takes.
 
         Args:
-            unit: the unit.
+            element: a unit or a slot.
 
         Yields:
-            Its key.
+            Keys of what was done.
         """
-        try:
-            for stage in self._stages:
-                run_unit(stage, unit)
-        except JoeiraError as error:
-            raise RuntimeError(f"{ERROR_MARK}{error}{ERROR_MARK}") from error
-        yield unit.key
+        for unit in element.take() if isinstance(element, Slot) else (element,):
+            try:
+                for stage in self._stages:
+                    run_unit(stage, unit)
+            except JoeiraError as error:
+                raise RuntimeError(f"{ERROR_MARK}{error}{ERROR_MARK}") from error
+            yield unit.key
 
     def teardown(self) -> None:
         """Release each stage's tools."""
