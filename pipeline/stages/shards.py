@@ -139,8 +139,6 @@ class ShardStage(Stage):
         ids = np.sort(np.array(list(self._kept_ids(unit)), dtype=np.str_))
         bounds = ids[:: _bucket_rows(len(ids), self.config.shard_mib)]
         tally = Tally()
-        for identifier in ids.tolist():
-            tally.add(identifier)
         with (
             tempfile.TemporaryDirectory(prefix="joeira-shard-") as place,
             row_writers({"data": target}, {"data": schema.DATA}) as writers,
@@ -150,6 +148,9 @@ class ShardStage(Stage):
             for path in paths:
                 for rows in _sorted_row_groups(path):
                     writers["data"].write_group(rows)
+                    # Counted where they are written: ids taken from the decisions would agree with themselves.
+                    for identifier in rows["id"].to_pylist():
+                        tally.add(identifier)
         return {"tallies": {KEPT: tally.to_dict()}, "rows": tally.count}
 
     def _kept_ids(self, unit: Shard) -> Iterator[str]:

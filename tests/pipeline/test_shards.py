@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.cli import main
 from pipeline.stages import shards
 
 
@@ -23,3 +27,13 @@ def test_ledgers_cover_all_splits_once() -> None:
     made = shards.ledgers(keys)
     assert [key for ledger in made for key in ledger.splits] == keys
     assert len(made) == 3
+
+
+def test_a_row_lost_on_its_way_to_a_shard_breaks_conservation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = shards._sorted_row_groups
+    monkeypatch.setattr(shards, "_sorted_row_groups", lambda path: (rows.slice(1) for rows in good(path)))
+    assert main(["demo", "--output", str(tmp_path / "run"), "--quiet", "--workers", "1"]) == 1
+    assert "conservation broken on shards: kept = rows in data/" in capsys.readouterr().err
+    assert not (tmp_path / "run/manifest.json").exists()
