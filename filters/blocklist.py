@@ -11,6 +11,7 @@ A domain blocks its subdomains. An address blocks what begins with it, at a boun
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ BUILTIN = Path(__file__).parent / "data" / "blocklist.yaml"
 _WORD = re.compile(r"[a-z0-9]+")
 _ADBLOCK_DOMAIN = re.compile(r"^\|\|([a-z0-9.\-]+)\^(?:\$(?:document|all|doc))?$", re.IGNORECASE)
 _ADBLOCK_HEAD = re.compile(r"^\s*(?:\[adblock|!)", re.IGNORECASE)
+_UT1_FILES = ("domains", "urls")
 _KEYS = {"name", "licence", "source", "domains", "urls", "strict", "hard", "soft"}
 
 
@@ -108,10 +110,27 @@ def load(names: tuple[str, ...]) -> Blocklist:
     return joined
 
 
+def digests(names: Iterable[str]) -> dict[str, str]:
+    """What lists hold, so that a changed list is noticed.
+
+    Args:
+        names: as for :func:`load`.
+
+    Returns:
+        SHA-256 by name; for a UT1 directory over its two files.
+    """
+    found = {}
+    for name in names:
+        path = BUILTIN if name == "builtin" else Path(name)
+        files = [path / part for part in _UT1_FILES if (path / part).is_file()] if path.is_dir() else [path]
+        found[name] = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return found
+
+
 def _load_one(path: Path) -> Blocklist:
     try:
         if path.is_dir():
-            found = [path / part for part in ("domains", "urls") if (path / part).is_file()]
+            found = [path / part for part in _UT1_FILES if (path / part).is_file()]
             if not found:
                 raise ValueError(f"blocklist {path}: expected files named domains or urls, as UT1 has them")
             lines = [line for part in found for line in part.read_text("utf-8").splitlines()]

@@ -114,8 +114,6 @@ def _language(config: Config) -> Iterator[Answer]:
 
 @contextmanager
 def _extract(config: Config) -> Iterator[Answer]:
-    import re
-
     from filters.extraction import charset, engine
     from pipeline.sandbox import ExtractionError, Sandbox
 
@@ -130,8 +128,7 @@ def _extract(config: Config) -> Iterator[Answer]:
         if body is None:
             html = need_text(row, "html")
         else:
-            declared = re.search(r"charset\s*=\s*[\"']?([\w.:\-]+)", str(row.get("content_type") or ""), re.IGNORECASE)
-            html = charset.decode(body, declared.group(1) if declared else None).text
+            html = charset.decode(body, charset.declared_in_header(str(row.get("content_type") or ""))).text
         try:
             extracted = sandbox.extract(html)
         except ExtractionError as error:

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from filters import registry
+from filters import blocklist, registry
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import RunError
@@ -42,7 +42,7 @@ def versions(config: Config) -> dict[str, Any]:
         config: tells which filters run.
 
     Returns:
-        Versions of joeira, Python and libraries; of filters; digests of models.
+        Versions of joeira, Python and libraries; of filters; digests of blocklists and models.
     """
     filters = registry.select(config.annotate.filters)
     return {
@@ -50,6 +50,7 @@ def versions(config: Config) -> dict[str, Any]:
         "python": ".".join(platform.python_version_tuple()[:2]),
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "filters": {entry.name: entry.version for entry in filters},
+        "blocklists": blocklist.digests(config.urls.blocklists),
         "models": {name: f"sha256:{digest}" for entry in filters for name, digest in entry.models.items()},
     }
 

@@ -63,6 +63,7 @@ _LATIN = {"windows-1250", "windows-1254", "windows-1257", "windows-1258", "iso-8
 _THOUGHTLESS = {"iso-8859-1", "iso8859-1", "latin1", "us-ascii", "ascii"}
 
 _META = re.compile(rb"<meta\b[^>]{0,500}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]{2,40})", re.IGNORECASE)
+_PARAMETER = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE)
 _XML = re.compile(rb"^\s*<\?xml\b[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_:.\-]{2,40})", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _ISO_2022_JP = re.compile(rb"\x1b(?:\$[@B]|\([BJI])")
@@ -118,6 +119,19 @@ def decode(body: bytes, http_charset: str | None = None) -> Decoded:
         return Decoded(text, "utf-8", "utf-8")
     encoding, evidence = _legacy(body, http_charset)
     return Decoded(_decode_as(body, encoding), encoding, evidence)
+
+
+def declared_in_header(content_type: str | None) -> str | None:
+    """The ``charset`` parameter of a Content-Type header, as written, or None.
+
+    Args:
+        content_type: the header's value.
+
+    Returns:
+        The label.
+    """
+    found = _PARAMETER.search(content_type or "")
+    return found.group(1) if found else None
 
 
 def declared_in_page(body: bytes) -> str | None:

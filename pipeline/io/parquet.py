@@ -112,6 +112,18 @@ def row_writers(paths: Mapping[str, str], schemas: Mapping[str, pa.Schema]) -> I
         raise
 
 
+def group_lengths(file: pq.ParquetFile) -> list[int]:
+    """Rows in each row group of a file.
+
+    Args:
+        file: the open file.
+
+    Returns:
+        The numbers, in order.
+    """
+    return [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)]
+
+
 def open_file(path: str) -> pq.ParquetFile:
     """Open a Parquet file for reading.
 

@@ -17,7 +17,7 @@ from pipeline import schema
 from pipeline.config import Annotate, Assemble, Report
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.io.parquet import open_file, row_writers
+from pipeline.io.parquet import group_lengths, open_file, row_writers
 from pipeline.rules import Judge, columns_needed
 from pipeline.stages.base import Progress, Stage
 from pipeline.tally import Tally
@@ -97,7 +97,7 @@ class DecideStage(Stage):
     def _groups(self, unit: Split, signals: Any, columns: list[str]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Rows of signals, cut where the row groups of ``documents/`` are, since shards are made of those."""
         documents = open_file(storage.join(self.work, "documents", f"{unit.key}.parquet"))
-        lengths = [documents.metadata.row_group(i).num_rows for i in range(documents.num_row_groups)]
+        lengths = group_lengths(documents)
         rows: list[dict[str, Any]] = []
         group = 0
         for batch in signals.iter_batches(batch_size=1024, columns=columns):

@@ -44,7 +44,6 @@ CONSENT_HEADERS = frozenset(
     {"x-robots-tag", "tdm-reservation", "tdm-policy", "content-usage", "content-signal", "link", "license"}
 )
 _VAGUE_TYPES = frozenset({"", "application/octet-stream", "text/plain", "application/x-unknown-content-type"})
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.\-]+)", re.IGNORECASE)
 _CRAWL = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 
 
@@ -171,8 +170,7 @@ class ExtractStage(Stage):
         if path in CAPTURE_PATHS:
             return "captures", _capture(response, path, place, record.truncated)
         body, truncated = self._ask_cheap_questions(record, response)
-        declared = _CHARSET.search(response.get("content-type") or "")
-        page = charset.decode(body, declared.group(1) if declared else None)
+        page = charset.decode(body, charset.declared_in_header(response.get("content-type")))
         assert self._sandbox is not None, "setup() comes first"
         extracted = self._sandbox.extract(page.text)
         if extracted.refused:
@@ -191,9 +189,10 @@ class ExtractStage(Stage):
     def _ask_address(self, url: str) -> None:
         if _path(url) in CAPTURE_PATHS:
             return
-        blocked = blocklist.load(self.urls.blocklists).reason(url)
-        if blocked:
-            raise Rejected("url_blocked", blocked)
+        if self.urls.blocklists:
+            blocked = blocklist.load(self.urls.blocklists).reason(url)
+            if blocked:
+                raise Rejected("url_blocked", blocked)
         if self.urls.host_share < 1.0 and not keeps_host(_host(url), self.urls.host_share):
             raise Rejected("host_sample", f"its host is not among the {self.urls.host_share:g} that are kept")
 

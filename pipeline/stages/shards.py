@@ -21,7 +21,7 @@ from filters import registry
 from pipeline import schema
 from pipeline.config import Annotate, Assemble
 from pipeline.io import storage
-from pipeline.io.parquet import GROUP_ROWS, RowWriter, open_file, row_writers
+from pipeline.io.parquet import GROUP_ROWS, RowWriter, group_lengths, open_file, row_writers
 from pipeline.rules import columns_needed
 from pipeline.stages.base import Progress, Stage
 from pipeline.stages.decide import FAILED, KEPT, REMOVED
@@ -156,7 +156,7 @@ class ShardStage(Stage):
     def _kept_ids(self, unit: Shard) -> Iterator[str]:
         """Ids of a shard's documents, from the decisions alone."""
         for key, numbers in unit.pieces:
-            lengths = self._group_lengths(key)
+            lengths = group_lengths(open_file(storage.join(self.work, "documents", f"{key}.parquet")))
             decisions = open_file(storage.join(self.work, "decisions", f"{key}.parquet"))
             table = decisions.read(columns=["id", "outcome"])
             for number in numbers:
@@ -178,10 +178,6 @@ class ShardStage(Stage):
                         files[number].write_table(rows.filter(pa.array(bucket == number)))
                 progress.add(place / len(unit.pieces))
 
-    def _group_lengths(self, key: str) -> list[int]:
-        documents = open_file(storage.join(self.work, "documents", f"{key}.parquet"))
-        return [documents.metadata.row_group(index).num_rows for index in range(documents.num_row_groups)]
-
     def _row_groups(self, key: str, numbers: Sequence[int], *, text: bool = True) -> Iterator[pa.Table]:
         """Documents with their signals and decisions, a row group at a time."""
         paths = {
@@ -190,7 +186,7 @@ class ShardStage(Stage):
         documents, signals, decisions = (open_file(path) for path in paths.values())
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
         columns = columns_needed(self.config.rules, available)
-        lengths = self._group_lengths(key)
+        lengths = group_lengths(documents)
         scores = signals.read(columns=[*columns, "annotate_error"])
         verdicts = decisions.read(columns=["outcome", "reason", "reasons"])
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]

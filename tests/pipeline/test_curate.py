@@ -228,6 +228,16 @@ def test_addresses_are_asked_first(curate: Curate, tmp_path: Path) -> None:
     assert len(rows(run, "work/robots")) == 42  # what the host says of robots is kept for all hosts
 
 
+def test_a_changed_blocklist_is_noticed(curate: Curate, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = tmp_path / "blocked.txt"
+    listed.write_text("oak.example\n")
+    options = ("--set", f"urls.blocklists=[{listed}]")
+    curate(options=options)
+    listed.write_text("elm.example\n")
+    curate(options=options, expect=2)
+    assert "versions.blocklists" in capsys.readouterr().err
+
+
 def test_a_larger_share_of_hosts_holds_a_smaller_one() -> None:
     from pipeline.stages.extract import keeps_host
 
