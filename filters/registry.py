@@ -1,8 +1,8 @@
 """The filters by name, and what each adds to a document's row.
 
-A filter is a function from a :class:`~filters.textview.TextView` and a language profile to signals.
-It declares its columns first, so that the schema of ``signals/`` is known before any text is read and
-a threshold on a signal that no filter computes is refused before the run starts.
+A filter is a function from a :class:`~filters.textview.TextView` to signals, and may clean the text for those after
+it. It declares its columns first, so that the schema of ``signals/`` is known before any text is read and a
+threshold on a signal that no filter computes is refused before the run starts.
 """
 
 from __future__ import annotations
@@ -11,10 +11,22 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from filters import language, text_stats
+from filters import heuristics, language, text_stats
+from filters.heuristics.definition import Definition, Options
 from filters.textview import TextView
 
-Signals = Mapping[str, Any]
+
+@dataclass(slots=True)
+class Found:
+    """What a filter says of a text.
+
+    Attributes:
+        signals: by column.
+        text: the text as it goes on; None where the filter leaves it.
+    """
+
+    signals: Mapping[str, Any]
+    text: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +39,34 @@ class Filter:
         columns: signal name to type, one of ``int``, ``float``, ``string``, ``strings``, ``floats``.
         measure: the function; it must return exactly the declared columns.
         models: model files the signals depend on, name to SHA-256; they go into the manifest.
+        cleans: whether it changes the text.
+        reads_language: whether its signals depend on the language found before.
     """
 
     name: str
     version: str
     columns: Mapping[str, str]
-    measure: Callable[[TextView], Signals]
+    measure: Callable[[TextView, Options], Found]
     models: Mapping[str, str] = field(default_factory=dict)
+    cleans: bool = False
+    reads_language: bool = False
+
+
+def _from_definition(definition: Definition) -> Filter:
+    prefix = definition.full_name
+
+    def measure(view: TextView, options: Options) -> Found:
+        found = definition.measure(view, options)
+        return Found({f"{prefix}.{name}": found.signals[name] for name in definition.signals}, found.text)
+
+    return Filter(
+        name=prefix,
+        version=definition.version,
+        columns={f"{prefix}.{name}": kind for name, kind in definition.signals.items()},
+        measure=measure,
+        cleans=definition.cleans,
+        reads_language=True,
+    )
 
 
 FILTERS: dict[str, Filter] = {
@@ -48,15 +81,16 @@ FILTERS: dict[str, Filter] = {
                 "language_top": "strings",
                 "language_top_scores": "floats",
             },
-            measure=language.measure,
+            measure=lambda view, _: Found(language.measure(view)),
             models={language.MODEL_NAME: language.MODEL_SHA256},
         ),
         Filter(
             name="text_stats",
             version=text_stats.VERSION,
             columns=dict.fromkeys(text_stats.COLUMNS, "int"),
-            measure=text_stats.measure,
+            measure=lambda view, _: Found(text_stats.measure(view)),
         ),
+        *map(_from_definition, heuristics.BY_NAME.values()),
     )
 }
 
@@ -71,16 +105,51 @@ def select(names: Iterable[str]) -> list[Filter]:
         The filters.
 
     Raises:
-        ValueError: a name is unknown, given twice, or two filters claim one column.
+        ValueError: a name is unknown, given twice, two filters claim one column, or one needs the language and
+            stands before the filter that finds it.
     """
     chosen: list[Filter] = []
     owner: dict[str, str] = {}
     for name in names:
         if name not in FILTERS:
             raise ValueError(f"unknown filter {name!r}; known: {', '.join(sorted(FILTERS))}")
+        if FILTERS[name].reads_language and "language" not in owner:
+            raise ValueError(f"filter {name!r} depends on the language: put 'language' before it")
         for column in FILTERS[name].columns:
             if column in owner:
                 raise ValueError(f"signal {column!r} of filter {name!r} is already made by {owner[column]!r}")
             owner[column] = name
         chosen.append(FILTERS[name])
     return chosen
+
+
+def run(filters: Iterable[Filter], text: str, options: Options) -> Found:
+    """Compute all signals of a text.
+
+    Args:
+        filters: the filters in order; each sees the text as those before it left it.
+        text: the document.
+        options: what heuristics take besides.
+
+    Returns:
+        All signals, and the text if any filter changed it.
+
+    Raises:
+        FilterError: a filter failed; says which.
+    """
+    view = TextView(text, "und")
+    signals: dict[str, Any] = {}
+    for entry in filters:
+        try:
+            found = entry.measure(view, options)
+        except Exception as error:
+            raise FilterError(f"{entry.name}: {type(error).__name__}: {error}") from error
+        signals.update(found.signals)
+        if found.text is not None and found.text != view.text:
+            view = TextView(found.text, view.language)
+        view.language = signals.get("language", "und")
+    return Found(signals, view.text if view.text != text else None)
+
+
+class FilterError(Exception):
+    """A filter failed on a document."""

@@ -13,7 +13,17 @@ from typing import Any
 from pipeline import __version__
 from pipeline.errors import JoeiraError, UsageError
 
-_FILTERS = ("extract", "language", "url")
+_FILTERS = (
+    "c4",
+    "extract",
+    "fineweb",
+    "gopher_quality",
+    "gopher_repetition",
+    "language",
+    "nemotron",
+    "refinedweb",
+    "url",
+)
 _STAGES = {
     "extract": "records to documents",
     "annotate": "documents to signals",
@@ -187,7 +197,7 @@ def _curate(options: argparse.Namespace) -> int:
 
 def _dry_run(run: Any, options: argparse.Namespace) -> int:
     from filters import language
-    from pipeline import runners, runs
+    from pipeline import rules, runners, runs
     from pipeline.io import storage
 
     workers = _workers(options)
@@ -202,7 +212,7 @@ def _dry_run(run: Any, options: argparse.Namespace) -> int:
         "input_bytes": sum(item.size for item in run.inputs),
         "splits": len(run.splits),
         "stages": ["extract", "annotate", "decide", "shards", "report"],
-        "rules": [rule.name for rule in run.config.assemble.rules],
+        "rules": [rule.name for rule in rules.resolve(run.config)],
         "models": run.identity()["versions"]["models"],
         "space_needed_bytes": needed,
         "space_free_bytes": free,
@@ -223,7 +233,7 @@ def _stage(options: argparse.Namespace) -> int:
     how = _how(options)
     with runs.claimed(run):
         if options.verb == "assemble":
-            job.work_on_splits(run, ("decide",), how)
+            job.decide(run, how)
             job.write_shards(run, how)
             result = job.complete(run, how)
             _tell(options, result)

@@ -89,10 +89,13 @@ class Urls:
         blocklists: ``builtin`` (our own small list), or paths of lists in any form that
             ``filters.blocklist`` reads.
         host_share: share of hosts that is kept, chosen by hash of the host; 1 keeps all.
+        host_cap: the most documents of one host, chosen by hash of their ids among those that no rule removes;
+            0 sets none.
     """
 
     blocklists: tuple[str, ...] = ()
     host_share: float = 1.0
+    host_cap: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +103,27 @@ class Annotate:
     """Which signals are computed.
 
     Attributes:
-        filters: names out of ``filters.registry.FILTERS``, in the order of the columns.
+        filters: names out of ``filters.registry.FILTERS``, in order. A definition that cleans (``c4.c4_tfds``) hands
+            its text on: filters after it, and the shards, see what it leaves.
     """
 
     filters: tuple[str, ...] = ("language", "text_stats")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heuristics:
+    """How the heuristic families are used.
+
+    Attributes:
+        limits: changes to limits, by definition and signal: ``{c4.mc4_tfds: {third_longest_line: {min: 100}}}``; an
+            empty value turns the rule off.
+        from_profile: take limits from the profile of the document's language where it has them.
+        badwords: by language, words for which C4 drops a page.
+    """
+
+    limits: dict[str, Any] = field(default_factory=dict)
+    from_profile: bool = False
+    badwords: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +155,7 @@ class Assemble:
 
     Attributes:
         rules: reasons to remove a document, in order; the first that fails is its reason, all are recorded.
+        definitions: heuristic definitions (``family.name``) of which every limit is a rule, after ``rules``.
         profiles: languages with a profile of their own (``filters/profiles``).
         fallback_profile: the profile for every other language; empty removes them as ``no_profile``.
         shard_mib: text in one shard, before compression; more rows begin the next.
@@ -142,7 +163,8 @@ class Assemble:
     """
 
     rules: tuple[Rule, ...] = ()
-    profiles: tuple[str, ...] = ("en", "pt")
+    definitions: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ("de", "en", "es", "fr", "ja", "pt", "zh")
     fallback_profile: str = "generic"
     shard_mib: int = 128
     removed_text: bool = False
@@ -170,6 +192,7 @@ class Config:
     urls: Urls = field(default_factory=Urls)
     extract: Extract = field(default_factory=Extract)
     annotate: Annotate = field(default_factory=Annotate)
+    heuristics: Heuristics = field(default_factory=Heuristics)
     assemble: Assemble = field(default_factory=Assemble)
     report: Report = field(default_factory=Report)
 

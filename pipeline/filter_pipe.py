@@ -10,7 +10,8 @@ import binascii
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 from pipeline.config import Config
@@ -167,4 +168,54 @@ def _url(config: Config) -> Iterator[Answer]:
     yield answer
 
 
-_FILTERS = {"extract": _extract, "language": _language, "url": _url}
+@contextmanager
+def _family(family: str, config: Config) -> Iterator[Answer]:
+    from filters import heuristics, profiles
+    from filters.heuristics import limits as heuristic_limits
+    from filters.textview import TextView
+    from pipeline import rules
+
+    rules.resolve(config)
+    options = rules.options(config.heuristics)
+
+    def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+        text, language = need_text(row), row.get("language") or "en"
+        name = row.get("definition")
+        for field, value in (("language", language), ("definition", name)):
+            if not isinstance(value, str | None):
+                raise LineError(f"expected a string in {field!r}; it is {type(value).__name__}")
+        try:
+            definition = heuristics.find(family, name)
+        except ValueError as error:
+            raise LineError(str(error)) from error
+        changes = config.heuristics.limits.get(definition.full_name) or {}
+        limits = heuristic_limits.changed(definition, changes)
+        if config.heuristics.from_profile and language in profiles.names():
+            untouched = tuple(limit for limit in limits if limit.signal not in changes)
+            touched = tuple(limit for limit in limits if limit.signal in changes)
+            limits = heuristic_limits.of_language(definition, untouched, profiles.load(language)) + touched
+        found = definition.measure(TextView(text, language), options)
+        reasons = heuristic_limits.reasons(found, limits)
+        counters = {} if found.counters is None else {"counters": found.counters}
+        return {
+            "keep": not reasons,
+            "reasons": reasons,
+            "signals": {name: value for name, value in found.signals.items() if value is not None},
+            "text": text if found.text is None else found.text,
+            "definition": definition.name,
+            "version": definition.version,
+            **counters,
+        }
+
+    yield answer
+
+
+_FILTERS: dict[str, Callable[[Config], AbstractContextManager[Answer]]] = {
+    "extract": _extract,
+    "language": _language,
+    "url": _url,
+    **{
+        family: partial(_family, family)
+        for family in ("c4", "gopher_quality", "gopher_repetition", "fineweb", "refinedweb", "nemotron")
+    },
+}

@@ -6,6 +6,7 @@ before the next begins; shards follow when all are decided.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from pipeline import manifest, progress, rules
 from pipeline.errors import RunError, UsageError
 from pipeline.io import storage
 from pipeline.runs import Run, claimed, finished, read_json
+
+# 16 bytes each: a range of hosts is settled in some 16 MiB.
+_DOCUMENTS_A_RANGE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +59,15 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
     config = run.config
     every: dict[str, Stage] = {
         "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
-        "annotate": AnnotateStage(work=run.work, config=config.annotate),
-        "decide": DecideStage(work=run.work, annotate=config.annotate, config=config.assemble, report=config.report),
+        "annotate": AnnotateStage(work=run.work, config=config.annotate, heuristics=config.heuristics),
+        "decide": DecideStage(
+            work=run.work,
+            annotate=config.annotate,
+            rules=rules.resolve(config),
+            config=config.assemble,
+            report=config.report,
+            host_cap=config.urls.host_cap,
+        ),
     }
     order = list(every)
     for earlier in order[: order.index(names[0])]:
@@ -73,10 +84,47 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
         progress.say(f"going on: {len(run.splits) - len(units)} of {len(run.splits)} splits are done")
     _clean(
         run,
-        ["receipts/" + name for name in order] + ["documents", "robots", "rejected", "failed", "signals", "decisions"],
+        ["receipts/" + name for name in order]
+        + ["documents", "robots", "rejected", "failed", "signals", "cleaned", "decisions"],
     )
     with progress.shown(" + ".join(names), stages, run.splits, how.quiet):
         runners.run(stages, units, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+
+def cap_hosts(run: Run, how: How) -> None:
+    """Find the hosts that have more documents than the configuration allows, if it sets a cap.
+
+    Args:
+        run: a run whose splits are annotated.
+        how: how.
+    """
+    if not run.config.urls.host_cap:
+        return
+    from pipeline import runners
+    from pipeline.stages.hosts import HostExchange
+
+    documents = sum(receipt["documents"] for receipt in _receipts(run, "annotate", run.splits))
+    exchange = HostExchange(
+        work=run.work,
+        ranges=1 + documents // _DOCUMENTS_A_RANGE,
+        cap=run.config.urls.host_cap,
+        annotate=run.config.annotate,
+        rules=rules.resolve(run.config),
+        config=run.config.assemble,
+    )
+    _clean(run, ["receipts/hosts", "hosts"])
+    runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+
+def decide(run: Run, how: How) -> None:
+    """Settle what depends on all documents, then decide on each.
+
+    Args:
+        run: a run whose splits are annotated.
+        how: how.
+    """
+    cap_hosts(run, how)
+    work_on_splits(run, ("decide",), how)
 
 
 def write_shards(run: Run, how: How) -> None:
@@ -91,7 +139,13 @@ def write_shards(run: Run, how: How) -> None:
 
     shards, ledgers = shard_units(run)
     config = run.config
-    stage = ShardStage(work=run.work, output=run.output, annotate=config.annotate, config=config.assemble)
+    stage = ShardStage(
+        work=run.work,
+        output=run.output,
+        annotate=config.annotate,
+        rules=rules.resolve(config),
+        config=config.assemble,
+    )
     _clean(run, ["receipts/shards"])
     for name in ("data", "removed", "failed"):
         storage.remove_leftovers(storage.join(run.output, name))
@@ -119,6 +173,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     from pipeline import card, runners
     from pipeline.report import build
     from pipeline.stages.decide import Sampler
+    from pipeline.stages.hosts import REASON
 
     shards, ledgers = shard_units(run)
     units = [*shards, *ledgers]
@@ -128,7 +183,10 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
         _receipts(run, "decide", run.splits),
         _receipts(run, "shards", units),
     )
-    idle = rules.never_evaluated(run.config.assemble.rules, summary["rules"], summary["counts"]["documents"])
+    resolved = rules.resolve(run.config)
+    idle = rules.never_evaluated(resolved, summary["rules"], summary["counts"]["documents"])
+    if run.config.urls.host_cap and summary["conservation"]["kept"] and REASON not in summary["rules"]:
+        idle.append(REASON)
     if idle:
         raise RunError(
             f"rule {idle[0]!r} was evaluated on none of {summary['counts']['documents']} documents: "
@@ -144,6 +202,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
         "config_digest": f"sha256:{run.config.fingerprint()}",
         "run_id": manifest.digest_of(identity)[:16],
         **summary,
+        "limits": [dataclasses.asdict(rule) for rule in resolved],
         "shards": [
             {"file": f"data/part-{shard.number:05d}.parquet", "rows": receipt["rows"]}
             for shard, receipt in zip(shards, _receipts(run, "shards", shards), strict=True)
@@ -202,7 +261,11 @@ def curate(run: Run, how: How) -> dict[str, Any]:
             if not how.quiet:
                 progress.say(f"{run.output}: this run is finished; nothing to do")
             return done
-        work_on_splits(run, ("extract", "annotate", "decide"), how)
+        if run.config.urls.host_cap:
+            work_on_splits(run, ("extract", "annotate"), how)
+            decide(run, how)
+        else:
+            work_on_splits(run, ("extract", "annotate", "decide"), how)
         write_shards(run, how)
         return complete(run, how, seconds=time.monotonic() - began)
 

@@ -5,11 +5,78 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from filters import profiles, registry
-from pipeline.config import Assemble, Config, Rule
+from filters import heuristics, profiles, registry
+from filters.heuristics import limits as heuristic_limits
+from filters.heuristics.definition import Options
+from pipeline.config import Assemble, Config, Heuristics, Rule
 from pipeline.errors import UsageError
 
 NO_PROFILE = "no_profile"
+_COUNTS = ("evaluated", "exempt", "fired", "only", "first")
+# Signals that languages without a word list do not have.
+BY_LANGUAGE = frozenset(
+    f"{definition.full_name}.{signal}"
+    for definition in heuristics.BY_NAME.values()
+    for signal in definition.by_language
+)
+
+
+def resolve(config: Config) -> tuple[Rule, ...]:
+    """Every rule of a configuration: those it names, then one for each limit of each definition.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The rules, in order.
+
+    Raises:
+        UsageError: a definition is unknown, or a change to its limits makes no sense.
+    """
+    rules = list(config.assemble.rules)
+    try:
+        _check_definitions([*config.assemble.definitions, *config.heuristics.limits])
+        for name in config.assemble.definitions:
+            definition = heuristics.BY_NAME[name]
+            changes = config.heuristics.limits.get(name) or {}
+            for limit in heuristic_limits.changed(definition, changes):
+                rules.append(
+                    Rule(
+                        name=f"{name}.{limit.name}",
+                        signal=f"{name}.{limit.signal}",
+                        min=limit.min,
+                        max=limit.max,
+                        from_profile=config.heuristics.from_profile and limit.signal not in changes,
+                        source=definition.source,
+                    )
+                )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return tuple(rules)
+
+
+def options(config: Heuristics) -> Options:
+    """What heuristics take besides the text.
+
+    Args:
+        config: the configuration's section.
+
+    Returns:
+        The options.
+
+    Raises:
+        UsageError: a list of words is none.
+    """
+    for language, words in config.badwords.items():
+        if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
+            raise UsageError(f"heuristics.badwords.{language}: expected a list of words, found {words!r}")
+    return Options(badwords={language: tuple(words) for language, words in config.badwords.items()})
+
+
+def _check_definitions(names: Iterable[str]) -> None:
+    for name in names:
+        if name not in heuristics.BY_NAME:
+            raise ValueError(f"unknown definition {name!r}; known: {', '.join(heuristics.BY_NAME)}")
 
 
 def check(config: Config) -> None:
@@ -29,8 +96,9 @@ def check(config: Config) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     columns = {column: kind for entry in filters for column, kind in entry.columns.items()}
+    options(config.heuristics)
     seen: set[str] = set()
-    for rule in config.assemble.rules:
+    for rule in resolve(config):
         where = f"rule {rule.name!r}"
         if rule.name in seen:
             raise UsageError(f"{where} is given twice")
@@ -49,22 +117,23 @@ class Judge:
     """Applies the rules of a configuration to rows of signals, and keeps count.
 
     Args:
-        config: rules and profiles.
+        rules: all rules (:func:`resolve`).
+        config: which profiles.
     """
 
-    def __init__(self, config: Assemble) -> None:
-        self._config = config
+    def __init__(self, rules: Sequence[Rule], config: Assemble) -> None:
+        self._rules = rules
         self._profiles = {name: profiles.load(name) for name in config.profiles}
         self._fallback = profiles.load(config.fallback_profile) if config.fallback_profile else None
-        names = ["evaluated", "fired", "only", "first"]
-        reasons = [rule.name for rule in config.rules] + ([] if self._fallback else [NO_PROFILE])
-        self.counts: dict[str, dict[str, int]] = {name: dict.fromkeys(names, 0) for name in reasons}
+        reasons = [rule.name for rule in rules] + ([] if self._fallback else [NO_PROFILE])
+        self.counts: dict[str, dict[str, int]] = {name: dict.fromkeys(_COUNTS, 0) for name in reasons}
 
     def judge(self, signals: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """The reasons against a document.
 
         Args:
-            signals: its row of signals; a null signal fails no rule and is not counted as evaluated.
+            signals: its row of signals; a null signal fails no rule and is not counted as evaluated. A rule that
+                has no limits in the document's language, or no words to count, is counted as exempt.
 
         Returns:
             The names of the rules that fail, in order, and the profile that was used (None: there is none).
@@ -73,15 +142,32 @@ class Judge:
         reasons: list[str] = []
         if self._fallback is None:
             self._count(NO_PROFILE, profile is None, reasons)
-        for rule in self._config.rules:
+        for rule in self._rules:
             value = signals.get(rule.signal)
-            if value is not None and not (rule.from_profile and profile is None):
-                self._count(rule.name, _fails(rule, value, profile), reasons)
+            threshold = profile.thresholds.get(rule.signal) if rule.from_profile and profile else None
+            if (threshold and threshold.off) or (value is None and rule.signal in BY_LANGUAGE):
+                self.counts[rule.name]["exempt"] += 1
+            elif value is not None and not (rule.from_profile and profile is None):
+                self._count(rule.name, _fails(rule, value, threshold), reasons)
         if reasons:
             self.counts[reasons[0]]["first"] += 1
             if len(reasons) == 1:
                 self.counts[reasons[0]]["only"] += 1
         return reasons, profile.language if profile else None
+
+    def add(self, name: str, fails: bool, reasons: list[str]) -> None:
+        """Count a reason that is asked only of documents that no rule removes.
+
+        Args:
+            name: the reason.
+            fails: whether it removes the document.
+            reasons: none so far; the reason is added where it does.
+        """
+        self.counts.setdefault(name, dict.fromkeys(_COUNTS, 0))
+        self._count(name, fails, reasons)
+        if fails:
+            self.counts[name]["first"] += 1
+            self.counts[name]["only"] += 1
 
     def _count(self, name: str, fails: bool, reasons: list[str]) -> None:
         self.counts[name]["evaluated"] += 1
@@ -90,12 +176,8 @@ class Judge:
             reasons.append(name)
 
 
-def _fails(rule: Rule, value: Any, profile: profiles.Profile | None) -> bool:
-    low, high = rule.min, rule.max
-    if rule.from_profile and profile is not None:
-        threshold = profile.thresholds.get(rule.signal)
-        if threshold is not None:
-            low, high = threshold.min, threshold.max
+def _fails(rule: Rule, value: Any, threshold: profiles.Threshold | None) -> bool:
+    low, high = (threshold.min, threshold.max) if threshold else (rule.min, rule.max)
     if rule.one_of is not None and value not in rule.one_of:
         return True
     # Equality passes, as in the field's definitions.
@@ -103,7 +185,7 @@ def _fails(rule: Rule, value: Any, profile: profiles.Profile | None) -> bool:
 
 
 def never_evaluated(rules: Sequence[Rule], counts: Mapping[str, Mapping[str, int]], documents: int) -> list[str]:
-    """Rules that met no document although there were some.
+    """Rules that met no document although there were some, and not because its language has no such rule.
 
     Args:
         rules: the rules of the run.
@@ -113,7 +195,8 @@ def never_evaluated(rules: Sequence[Rule], counts: Mapping[str, Mapping[str, int
     Returns:
         Names of rules.
     """
-    return [rule.name for rule in rules if documents and not counts.get(rule.name, {}).get("evaluated")]
+    met = {name for name, count in counts.items() if count["evaluated"] or count["exempt"]}
+    return [rule.name for rule in rules if documents and rule.name not in met]
 
 
 def columns_needed(rules: Iterable[Rule], available: Iterable[str]) -> list[str]:

@@ -22,6 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipeline.errors import RunError, UsageError
 from pipeline.stages.base import ERROR_MARK, Slot, SpreadAndRun, Stage
+from pipeline.stages.exchange import Exchange, RunExchange
 
 _NAMES = {
     "local": "FnApiRunner",
@@ -81,20 +82,51 @@ def run(stages: Sequence[Stage], units: Sequence[Any], *, runner: str, workers: 
         RunError: a unit failed, or the runner did.
         UsageError: Beam does not know an option.
     """
-    if not units:
-        return
+    if units:
+        driver = _driver(runner)
+        spread = SpreadAndRun(stages, beam_args=beam_args, driver=driver)
+        _run(spread, units, runner=runner, workers=workers, beam_args=beam_args)
+
+
+def run_exchange(
+    exchange: Exchange, units: Sequence[Any], *, runner: str, workers: int, beam_args: Sequence[str]
+) -> None:
+    """Run an exchange over all units, unless it is done.
+
+    Args:
+        exchange: what to do.
+        units: all units.
+        runner: name of the runner.
+        workers: processes, where the runner is on this machine.
+        beam_args: further options for Beam.
+
+    Raises:
+        RunError: a unit or a range failed, or the runner did.
+        UsageError: Beam does not know an option.
+    """
+    if not exchange.done():
+        transform = RunExchange(exchange, beam_args=beam_args, driver=_driver(runner))
+        _run(transform, units, runner=runner, workers=workers, beam_args=beam_args)
+
+
+def _driver(runner: str) -> int | None:
+    return os.getpid() if runner_name(runner) in _ON_THIS_MACHINE else None
+
+
+def _run(
+    transform: beam.PTransform, units: Sequence[Any], *, runner: str, workers: int, beam_args: Sequence[str]
+) -> None:
     name = runner_name(runner)
     local = name in _ON_THIS_MACHINE
     processes = min(workers, len(units))
     pipeline = beam.Pipeline(
         runner=_local_runner(processes) if local else name, options=_options(name, processes, beam_args)
     )
-    spread = SpreadAndRun(stages, beam_args=beam_args, driver=os.getpid() if local else None)
     claims = tempfile.mkdtemp(prefix="joeira-claims-")
     # The local runner deals elements round-robin before it runs them: each process gets a slot instead, and
     # takes units as it gets free.
     slots = [Slot(number, tuple(units), claims) for number in range(processes)]
-    _ = pipeline | "units" >> beam.Create(slots if local and processes > 1 else list(units)) | spread
+    _ = pipeline | "units" >> beam.Create(slots if local and processes > 1 else list(units)) | transform
     # Beam prints a worker's traceback; what it means is said in one sentence below.
     quiet = contextlib.redirect_stderr(io.StringIO()) if local else contextlib.nullcontext()
     try:

@@ -11,7 +11,7 @@ from filters.registry import Filter
 _TIME = pa.timestamp("ms", tz="UTC")
 _ARROW_TYPES = {
     "int": pa.int64(),
-    "float": pa.float32(),
+    "float": pa.float64(),  # a limit that is met exactly must stay met
     "string": pa.string(),
     "strings": pa.list_(pa.string()),
     "floats": pa.list_(pa.float32()),
@@ -101,6 +101,9 @@ DECISIONS = pa.schema(
         ("profile", pa.string()),
     ]
 )
+
+# Row by row beside ``documents/``: the text as filters left it, null where none changed it.
+CLEANED = pa.schema([("id", pa.string()), ("text", pa.string())])
 
 DATA = pa.schema(
     [

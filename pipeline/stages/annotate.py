@@ -1,7 +1,7 @@
 """``annotate``: every signal of every document, row by row beside ``documents/``.
 
 All filters see one :class:`~filters.textview.TextView`. A document on which a filter raises gets nulls and
-the error; it is counted as failed when the run is assembled.
+the error; it is counted as failed when the run is assembled. Where filters clean, their text stands in ``cleaned/``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from filters import registry
-from filters.textview import TextView
-from pipeline import schema
-from pipeline.config import Annotate
+from pipeline import rules, schema
+from pipeline.config import Annotate, Heuristics
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, row_writers
@@ -25,6 +24,7 @@ class AnnotateStage(Stage):
 
     name: ClassVar[str] = "annotate"
     config: Annotate
+    heuristics: Heuristics
 
     def process(self, unit: Split, progress: Progress) -> dict[str, Any]:
         """Compute the signals of one split.
@@ -34,32 +34,33 @@ class AnnotateStage(Stage):
             progress: to be told of each document.
 
         Returns:
-            How many documents there were, and how many could not be annotated.
+            How many documents there were, how many could not be annotated, and how many were cleaned.
         """
         filters = registry.select(self.config.filters)
+        options = rules.options(self.heuristics)
         source = storage.join(self.work, "documents", f"{unit.key}.parquet")
-        counts = {"documents": 0, "errors": 0}
+        counts = {"documents": 0, "errors": 0, "cleaned": 0}
         if not storage.exists(source):
             return counts
-        target = storage.join(self.work, "signals", f"{unit.key}.parquet")
+        schemas = {"signals": schema.signals(filters)}
+        if any(entry.cleans for entry in filters):
+            schemas["cleaned"] = schema.CLEANED
+        paths = {name: storage.join(self.work, name, f"{unit.key}.parquet") for name in schemas}
         documents = open_file(source)
-        with row_writers({"signals": target}, {"signals": schema.signals(filters)}) as writers:
+        with row_writers(paths, schemas) as writers:
             for batch in documents.iter_batches(batch_size=64, columns=["id", "text"]):
                 for row in batch.to_pylist():
-                    signals = _measure(filters, row["text"])
+                    text = None
+                    try:
+                        found = registry.run(filters, row["text"], options)
+                        signals, text = dict(found.signals), found.text
+                    except registry.FilterError as error:  # one bad document never stops a job
+                        signals = {"annotate_error": str(error)[:300]}
                     counts["documents"] += 1
                     counts["errors"] += "annotate_error" in signals
+                    counts["cleaned"] += text is not None
                     writers["signals"].write({"id": row["id"], **signals})
+                    if "cleaned" in writers:
+                        writers["cleaned"].write({"id": row["id"], "text": text}, 128 + 2 * len(text or ""))
                     progress.add(counts["documents"] / documents.metadata.num_rows)
         return counts
-
-
-def _measure(filters: list[registry.Filter], text: str) -> dict[str, Any]:
-    view = TextView(text)
-    signals: dict[str, Any] = {}
-    for entry in filters:
-        try:
-            signals.update(entry.measure(view))
-        except Exception as error:  # one bad document never stops a job
-            return {"annotate_error": f"{entry.name}: {type(error).__name__}: {error}"[:300]}
-    return signals

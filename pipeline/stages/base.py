@@ -200,10 +200,7 @@ class RunStages(beam.DoFn):
 
     def setup(self) -> None:
         """Start each stage's tools, and the watch over the driver."""
-        memory.keep_small()
-        FileSystems.set_options(PipelineOptions(self._beam_args))
-        if self._driver is not None and self._driver != os.getpid():
-            threading.Thread(target=_exit_with, args=(self._driver,), daemon=True).start()
+        prepare_worker(self._beam_args, self._driver)
         for stage in self._stages:
             stage.setup()
 
@@ -228,6 +225,19 @@ class RunStages(beam.DoFn):
         """Release each stage's tools."""
         for stage in self._stages:
             stage.teardown()
+
+
+def prepare_worker(beam_args: Sequence[str], driver: int | None) -> None:
+    """What every worker needs: small memory, file systems, and an eye on its driver.
+
+    Args:
+        beam_args: options for Beam's file systems.
+        driver: process id of a driver on this machine, else None.
+    """
+    memory.keep_small()
+    FileSystems.set_options(PipelineOptions(list(beam_args)))
+    if driver is not None and driver != os.getpid():
+        threading.Thread(target=_exit_with, args=(driver,), daemon=True).start()
 
 
 def _exit_with(driver: int) -> None:

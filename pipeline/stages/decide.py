@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from filters import registry
 from pipeline import schema
-from pipeline.config import Annotate, Assemble, Report
+from pipeline.config import Annotate, Assemble, Report, Rule
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.io.parquet import group_lengths, open_file, row_writers
+from pipeline.io.parquet import open_file, row_writers
 from pipeline.rules import Judge, columns_needed
 from pipeline.stages.base import Progress, Stage
+from pipeline.stages.hosts import REASON, HostCaps
+from pipeline.stages.rows import judged_rows
 from pipeline.tally import Tally
 
 KEPT, REMOVED, FAILED = "kept", "removed", "failed"
@@ -31,8 +32,10 @@ class DecideStage(Stage):
 
     name: ClassVar[str] = "decide"
     annotate: Annotate
+    rules: tuple[Rule, ...]
     config: Assemble
     report: Report
+    host_cap: int = 0
 
     def process(self, unit: Split, progress: Progress) -> dict[str, Any]:
         """Judge one split.
@@ -44,47 +47,46 @@ class DecideStage(Stage):
         Returns:
             Tallies by outcome, counts by rule and language, bytes kept in each row group, samples.
         """
-        judge = Judge(self.config)
+        judge = Judge(self.rules, self.config)
         tallies = {name: Tally() for name in (KEPT, REMOVED, FAILED)}
         languages: dict[str, Counter[str]] = {}
         sizes = {name: [0, 0, 0] for name in (KEPT, REMOVED)}
         groups: list[int] = []
         sampler = Sampler(self.report.samples)
-        source = storage.join(self.work, "signals", f"{unit.key}.parquet")
-        if storage.exists(source):
-            signals = open_file(source)
-            available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
-            columns = ["id", "annotate_error", *columns_needed(self.config.rules, available)]
-            target = storage.join(self.work, "decisions", f"{unit.key}.parquet")
-            with row_writers({"decisions": target}, {"decisions": schema.DECISIONS}) as writers:
-                row_number = 0
-                for group, rows in self._groups(unit, signals, columns):
-                    groups.append(0)
-                    for row in rows:
-                        outcome, reasons, profile = _decide(judge, row)
-                        tallies[outcome].add(row["id"])
-                        counter = languages.setdefault(str(row.get("language")), Counter())
-                        counter["in"] += 1
-                        counter[outcome] += 1
-                        if outcome in sizes:
-                            for index, column in enumerate(("text_bytes", "text_words", "text_chars")):
-                                sizes[outcome][index] += row.get(column) or 0
-                        if outcome == KEPT:
-                            # Without text statistics a guess keeps shards bounded all the same.
-                            groups[-1] += row.get("text_bytes") or 4096
-                        elif outcome == REMOVED:
-                            sampler.offer(reasons[0], row["id"], {"group": group, "row": row_number, **_scores(row)})
-                        writers["decisions"].write(
-                            {
-                                "id": row["id"],
-                                "outcome": outcome,
-                                "reason": reasons[0] if reasons else None,
-                                "reasons": reasons,
-                                "profile": profile,
-                            }
-                        )
-                        row_number += 1
-                        progress.add(row_number / signals.metadata.num_rows)
+        caps = HostCaps(self.work) if self.host_cap else None
+        available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
+        columns = columns_needed(self.rules, available)
+        target = storage.join(self.work, "decisions", f"{unit.key}.parquet")
+        with row_writers({"decisions": target}, {"decisions": schema.DECISIONS}) as writers:
+            for group, rows in judged_rows(self.work, unit, columns, ("host",) if caps else ()):
+                groups.append(0)
+                for row in rows:
+                    outcome, reasons, profile = _decide(judge, row)
+                    if caps and outcome == KEPT and row["host"]:
+                        judge.add(REASON, caps.over(row["host"], row["id"]), reasons)
+                        outcome = REMOVED if reasons else KEPT
+                    tallies[outcome].add(row["id"])
+                    counter = languages.setdefault(str(row.get("language")), Counter())
+                    counter["in"] += 1
+                    counter[outcome] += 1
+                    if outcome in sizes:
+                        for index, column in enumerate(("text_bytes", "text_words", "text_chars")):
+                            sizes[outcome][index] += row.get(column) or 0
+                    if outcome == KEPT:
+                        # Without text statistics a guess keeps shards bounded all the same.
+                        groups[-1] += row.get("text_bytes") or 4096
+                    elif outcome == REMOVED:
+                        sampler.offer(reasons[0], row["id"], {"group": group, **_scores(row)})
+                    writers["decisions"].write(
+                        {
+                            "id": row["id"],
+                            "outcome": outcome,
+                            "reason": reasons[0] if reasons else None,
+                            "reasons": reasons,
+                            "profile": profile,
+                        }
+                    )
+                    progress.add(0.0)  # a split is judged in no time
         return {
             "tallies": {name: tally.to_dict() for name, tally in tallies.items()},
             "rules": judge.counts,
@@ -93,20 +95,6 @@ class DecideStage(Stage):
             "groups": groups,
             "samples": self._with_text(unit, sampler.taken()),
         }
-
-    def _groups(self, unit: Split, signals: Any, columns: list[str]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """Rows of signals, cut where the row groups of ``documents/`` are, since shards are made of those."""
-        documents = open_file(storage.join(self.work, "documents", f"{unit.key}.parquet"))
-        lengths = group_lengths(documents)
-        rows: list[dict[str, Any]] = []
-        group = 0
-        for batch in signals.iter_batches(batch_size=1024, columns=columns):
-            rows.extend(batch.to_pylist())
-            while group < len(lengths) and len(rows) >= lengths[group]:
-                yield group, rows[: lengths[group]]
-                rows = rows[lengths[group] :]
-                group += 1
-        assert not rows and group == len(lengths), f"signals of split {unit.key} do not match its documents"
 
     def _with_text(self, unit: Split, samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Add URL and the beginning of the text to sampled documents."""
@@ -121,7 +109,7 @@ class DecideStage(Stage):
         limit = self.report.sample_chars
         return [
             {
-                **{key: value for key, value in sample.items() if key not in ("group", "row")},
+                **{key: value for key, value in sample.items() if key != "group"},
                 "url": wanted[sample["id"]]["url"],
                 "text": wanted[sample["id"]]["text"][:limit],
             }

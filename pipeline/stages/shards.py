@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from filters import registry
 from pipeline import schema
-from pipeline.config import Annotate, Assemble
+from pipeline.config import Annotate, Assemble, Rule
 from pipeline.io import storage
 from pipeline.io.parquet import GROUP_ROWS, RowWriter, group_lengths, open_file, row_writers
 from pipeline.rules import columns_needed
@@ -117,6 +117,7 @@ class ShardStage(Stage):
     name: ClassVar[str] = "shards"
     output: str
     annotate: Annotate
+    rules: tuple[Rule, ...]
     config: Assemble
 
     def process(self, unit: Shard | Ledger, progress: Progress) -> dict[str, Any]:
@@ -185,14 +186,19 @@ class ShardStage(Stage):
         }
         documents, signals, decisions = (open_file(path) for path in paths.values())
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
-        columns = columns_needed(self.config.rules, available)
+        columns = columns_needed(self.rules, available)
         lengths = group_lengths(documents)
         scores = signals.read(columns=[*columns, "annotate_error"])
         verdicts = decisions.read(columns=["outcome", "reason", "reasons"])
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
+        path = storage.join(self.work, "cleaned", f"{key}.parquet")
+        cleaned = open_file(path).read(columns=["text"])["text"] if text and storage.exists(path) else None
         for number in numbers:
             start = sum(lengths[:number])
             table = documents.read_row_group(number, columns=names)
+            if cleaned is not None:
+                final = pc.coalesce(cleaned.slice(start, lengths[number]), table["text"])
+                table = table.set_column(names.index("text"), "text", final)
             for extra in (scores, verdicts):
                 piece = extra.slice(start, lengths[number])
                 for name in piece.column_names:

@@ -3,17 +3,20 @@ from __future__ import annotations
 import pytest
 
 from filters import profiles, registry, text_stats
+from filters.heuristics.definition import Options
 from filters.textview import TextView
 
 
 def test_every_filter_returns_exactly_the_columns_it_declares() -> None:
     for entry in registry.FILTERS.values():
         for text in ("", "Some words.\n\nAnd more — até.", "\ud800"):
-            assert list(entry.measure(TextView(text))) == list(entry.columns), entry.name
+            found = entry.measure(TextView(text), Options())
+            assert list(found.signals) == list(entry.columns), entry.name
+            assert entry.cleans == (found.text is not None)
 
 
 def test_unknown_filters_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="unknown filter 'languge'; known: language, text_stats"):
+    with pytest.raises(ValueError, match="unknown filter 'languge'; known: c4.c4_datatrove, .*language, "):
         registry.select(["languge"])
 
 
@@ -38,9 +41,10 @@ def test_every_threshold_has_a_source(name: str) -> None:
     profile = profiles.load(name)
     assert profile.language == name
     assert profile.thresholds
-    assert all(limit.source and (limit.min, limit.max) != (None, None) for limit in profile.thresholds.values())
+    assert all(limit.source for limit in profile.thresholds.values())
+    assert not profile.thresholds["language_score"].off
 
 
 def test_unknown_profiles_are_refused() -> None:
-    with pytest.raises(ValueError, match="unknown language profile 'xx'; known: en, generic, pt"):
+    with pytest.raises(ValueError, match="unknown language profile 'xx'; known: de, en, es, fr, generic, ja, pt, zh"):
         profiles.load("xx")

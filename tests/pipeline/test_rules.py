@@ -13,7 +13,7 @@ SCORE = Rule(name="score", signal="language_score", from_profile=True)
 
 def judge(signals: dict[str, object], **settings: object) -> list[str]:
     made = Assemble(**{"rules": (SHORT, LONG, SCORE), **settings})  # type: ignore[arg-type]
-    return rules.Judge(made).judge(signals)[0]
+    return rules.Judge(made.rules, made).judge(signals)[0]
 
 
 def test_equality_passes_and_all_reasons_are_kept_in_order() -> None:
@@ -29,13 +29,13 @@ def test_each_language_has_its_threshold_and_others_the_fallback() -> None:
 
 
 def test_attribution_counts_by_hand() -> None:
-    judge = rules.Judge(Assemble(rules=(SHORT, LONG, SCORE)))
+    judge = rules.Judge((SHORT, LONG, SCORE), Assemble())
     for chars, score in ((5, 0.9), (5, 0.1), (50, 0.1), (50, 0.9), (500, 0.1), (None, 0.9)):
         judge.judge({"text_chars": chars, "language": "en", "language_score": score})
     assert judge.counts == {
-        "short": {"evaluated": 5, "fired": 2, "only": 1, "first": 2},
-        "long": {"evaluated": 5, "fired": 1, "only": 0, "first": 1},
-        "score": {"evaluated": 6, "fired": 3, "only": 1, "first": 1},
+        "short": {"evaluated": 5, "exempt": 0, "fired": 2, "only": 1, "first": 2},
+        "long": {"evaluated": 5, "exempt": 0, "fired": 1, "only": 0, "first": 1},
+        "score": {"evaluated": 6, "exempt": 0, "fired": 3, "only": 1, "first": 1},
     }
     assert rules.never_evaluated((SHORT, Rule(name="x", signal="y", min=0)), judge.counts, 6) == ["x"]
 

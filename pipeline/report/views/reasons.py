@@ -18,7 +18,7 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
     Returns:
         ``rules`` by how often they came first, ``rejected`` reasons before extraction, and ``most``.
     """
-    sources = {rule["name"]: rule for rule in manifest["config"]["assemble"]["rules"]}
+    sources = {rule["name"]: rule for rule in manifest["limits"]}
     rules = [
         {
             "name": name,
@@ -38,12 +38,13 @@ def _limits(rule: Mapping[str, Any] | None) -> str:
     if rule is None:
         return "the language has no profile"
     parts = [rule["signal"]]
-    if rule["from_profile"]:
-        parts.append("within the language profile's limits")
     if rule["min"] is not None:
         parts.append(f"≥ {rule['min']:g}")
     if rule["max"] is not None:
         parts.append(f"≤ {rule['max']:g}")
     if rule["one_of"]:
         parts.append(f"in {', '.join(rule['one_of'])}")
-    return " ".join(parts)
+    if rule["from_profile"]:
+        own = ", or what" if len(parts) > 1 else "within what"
+        parts.append(f"{own} the profile of the language says")
+    return " ".join(parts).replace(" ,", ",")

@@ -1,0 +1,1 @@
+"""Ways to divide a text into words, and what is known of each word."""
