@@ -1,6 +1,6 @@
 # make demo   the main job on the bundled sample crawl; ends with a report
 # make test   lint and the whole test suite
-# make bench  what the job costs, measured (minutes)
+# make bench  what the job and the filters cost, measured beside a peer (an hour); docs/SIGNALS.md anew
 # Each builds .venv from pinned versions first; PYTHON chooses the interpreter (3.11 to 3.13).
 
 PYTHON ?= python3
@@ -17,6 +17,8 @@ test: $(VENV)/.tested-with lint
 
 bench: $(VENV)/.tested-with
 	$(BIN)/python -m tests.benchmarks.job
+	$(BIN)/python -m tests.benchmarks.heuristics
+	$(BIN)/python -m tests.benchmarks.signals
 
 lint: $(VENV)/.tested-with
 	$(BIN)/ruff format --check .

@@ -11,9 +11,23 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from filters import heuristics, language, text_stats
+from filters import fingerprints, heuristics, language, minhash, text_stats
 from filters.heuristics.definition import Definition, Options
+from filters.minhash import Parameters
 from filters.textview import TextView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What filters take besides the text.
+
+    Attributes:
+        heuristics: for the heuristic families.
+        minhash: for signatures.
+    """
+
+    heuristics: Options = field(default_factory=Options)
+    minhash: Parameters = field(default_factory=Parameters)
 
 
 @dataclass(slots=True)
@@ -36,7 +50,7 @@ class Filter:
     Attributes:
         name: what the configuration calls it.
         version: changes whenever the same text may give other signals; goes into the manifest.
-        columns: signal name to type, one of ``int``, ``float``, ``string``, ``strings``, ``floats``.
+        columns: signal name to type, one of ``int``, ``float``, ``string``, ``bytes``, ``strings``, ``floats``.
         measure: the function; it must return exactly the declared columns.
         models: model files the signals depend on, name to SHA-256; they go into the manifest.
         cleans: whether it changes the text.
@@ -46,7 +60,7 @@ class Filter:
     name: str
     version: str
     columns: Mapping[str, str]
-    measure: Callable[[TextView, Options], Found]
+    measure: Callable[[TextView, Settings], Found]
     models: Mapping[str, str] = field(default_factory=dict)
     cleans: bool = False
     reads_language: bool = False
@@ -55,8 +69,8 @@ class Filter:
 def _from_definition(definition: Definition) -> Filter:
     prefix = definition.full_name
 
-    def measure(view: TextView, options: Options) -> Found:
-        found = definition.measure(view, options)
+    def measure(view: TextView, settings: Settings) -> Found:
+        found = definition.measure(view, settings.heuristics)
         return Found({f"{prefix}.{name}": found.signals[name] for name in definition.signals}, found.text)
 
     return Filter(
@@ -91,6 +105,13 @@ FILTERS: dict[str, Filter] = {
             measure=lambda view, _: Found(text_stats.measure(view)),
         ),
         *map(_from_definition, heuristics.BY_NAME.values()),
+        Filter(
+            name="fingerprints",
+            version=fingerprints.VERSION + minhash.VERSION,
+            columns=fingerprints.COLUMNS,
+            measure=lambda view, settings: Found(fingerprints.measure(view, settings.minhash)),
+            reads_language=True,
+        ),
     )
 }
 
@@ -123,13 +144,13 @@ def select(names: Iterable[str]) -> list[Filter]:
     return chosen
 
 
-def run(filters: Iterable[Filter], text: str, options: Options) -> Found:
+def run(filters: Iterable[Filter], text: str, settings: Settings) -> Found:
     """Compute all signals of a text.
 
     Args:
         filters: the filters in order; each sees the text as those before it left it.
         text: the document.
-        options: what heuristics take besides.
+        settings: what filters take besides.
 
     Returns:
         All signals, and the text if any filter changed it.
@@ -141,7 +162,7 @@ def run(filters: Iterable[Filter], text: str, options: Options) -> Found:
     signals: dict[str, Any] = {}
     for entry in filters:
         try:
-            found = entry.measure(view, options)
+            found = entry.measure(view, settings)
         except Exception as error:
             raise FilterError(f"{entry.name}: {type(error).__name__}: {error}") from error
         signals.update(found.signals)

@@ -20,6 +20,7 @@ _FILTERS = (
     "gopher_quality",
     "gopher_repetition",
     "language",
+    "minhash",
     "nemotron",
     "refinedweb",
     "url",
@@ -27,6 +28,7 @@ _FILTERS = (
 _STAGES = {
     "extract": "records to documents",
     "annotate": "documents to signals",
+    "dedup": "signals to duplicates",
     "assemble": "signals and thresholds to shards, removed and failed records, report and manifest",
 }
 
@@ -98,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
             stage.add_argument("--output", required=True, metavar="DIR", help="directory of a run begun by extract")
         _run_options(stage)
         stage.set_defaults(do=_stage)
+
+    cluster = verbs.add_parser("cluster", help="show the copies of a document, and how two of them differ")
+    cluster.add_argument("output", metavar="DIR", help="directory of the run")
+    cluster.add_argument("id", metavar="ID", help="id of a document, kept or removed")
+    cluster.add_argument("--with", metavar="ID", dest="other", help="compare with this member; default: the survivor")
+    cluster.add_argument("--json", action="store_true", help="print one JSON object")
+    cluster.set_defaults(do=_cluster)
 
     report = verbs.add_parser("report", help="write the report of a finished run again")
     report.add_argument("output", metavar="DIR", help="directory of the run")
@@ -238,9 +247,28 @@ def _stage(options: argparse.Namespace) -> int:
             result = job.complete(run, how)
             _tell(options, result)
         else:
-            job.work_on_splits(run, (options.verb,), how)
+            if options.verb == "dedup":
+                job.find_copies(run, how)
+            else:
+                job.work_on_splits(run, (options.verb,), how)
             if options.json:
                 print(json.dumps({"stage": options.verb, "output": options.output, "splits": len(run.splits)}))
+    return 0
+
+
+def _cluster(options: argparse.Namespace) -> int:
+    from pipeline.dedup import show
+
+    found = show.cluster(options.output, options.id, options.other)
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    print(f"level {found['level']}, {len(found['members'])} members, standing for {found['size']} documents")
+    for member in found["members"]:
+        mark = "kept" if member["id"] == found["survivor"] else "copy"
+        similarity = "" if member["similarity"] is None else f"{member['similarity']:.3f}"
+        print(f"{mark}  {member['id']}  {similarity:5}  {member['url'] or ''}")
+    print("\n".join(found["diff"]) or "their texts are equal line by line")
     return 0
 
 

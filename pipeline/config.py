@@ -127,6 +127,43 @@ class Heuristics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Dedup:
+    """What counts as a copy, and which copy stays. Only documents that no rule removes are compared.
+
+    Attributes:
+        levels: out of ``url`` (normalised address), ``exact`` (text but for white space), ``near`` (MinHash) and
+            ``line`` (lines that many documents have are cut); each sees what the ones before it left. All but
+            ``url`` need the filter ``fingerprints``.
+        prefer: of the members of a cluster stays the first by these, each ``newest`` or a signal of which more is
+            better; ties go to the smallest id.
+        bands: stretches of a MinHash signature of which one must agree (FineWeb: 14).
+        rows: values in each (FineWeb: 8; half of all pairs of Jaccard 0.72 share a band).
+        shingle: words in a shingle (FineWeb: 5).
+        seed: of the permutations.
+        fold_numbers: whether all numbers count as the same.
+        verify: smallest Jaccard similarity of shingles for a pair that shares a band; 0 takes every such pair.
+        bucket_pairs: documents that share a band, up to which all their pairs are looked at; of more, each is paired
+            with the one of the smallest place alone, which the manifest counts.
+        line_documents: in how many documents a line must stand to be cut (short lines: in how many of one host).
+        line_keep_one: leave it in one of them, as C4 does.
+        line_least_chars: a document of which less is left after that is removed (mC4's 200 characters).
+    """
+
+    levels: tuple[str, ...] = ()
+    prefer: tuple[str, ...] = ("newest",)
+    bands: int = 14
+    rows: int = 8
+    shingle: int = 5
+    seed: int = 1
+    fold_numbers: bool = False
+    verify: float = 0.7
+    bucket_pairs: int = 64
+    line_documents: int = 6
+    line_keep_one: bool = False
+    line_least_chars: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One reason to remove a document: a signal outside its limits.
 
@@ -193,6 +230,7 @@ class Config:
     extract: Extract = field(default_factory=Extract)
     annotate: Annotate = field(default_factory=Annotate)
     heuristics: Heuristics = field(default_factory=Heuristics)
+    dedup: Dedup = field(default_factory=Dedup)
     assemble: Assemble = field(default_factory=Assemble)
     report: Report = field(default_factory=Report)
 

@@ -176,7 +176,7 @@ def _family(family: str, config: Config) -> Iterator[Answer]:
     from pipeline import rules
 
     rules.resolve(config)
-    options = rules.options(config.heuristics)
+    options = rules.settings(config.heuristics, config.dedup).heuristics
 
     def answer(row: Mapping[str, Any]) -> dict[str, Any]:
         text, language = need_text(row), row.get("language") or "en"
@@ -210,9 +210,25 @@ def _family(family: str, config: Config) -> Iterator[Answer]:
     yield answer
 
 
+@contextmanager
+def _minhash(config: Config) -> Iterator[Answer]:
+    from filters import minhash
+    from pipeline import rules
+
+    parameters = rules.parameters(config.dedup)
+
+    def answer(row: Mapping[str, Any]) -> dict[str, Any]:
+        shingles = minhash.shingle_hashes(need_text(row), parameters)
+        values = minhash.signature(shingles, parameters)
+        return {"signature": values.astype(">u8").tobytes().hex(), "shingles": len(shingles)}
+
+    yield answer
+
+
 _FILTERS: dict[str, Callable[[Config], AbstractContextManager[Answer]]] = {
     "extract": _extract,
     "language": _language,
+    "minhash": _minhash,
     "url": _url,
     **{
         family: partial(_family, family)

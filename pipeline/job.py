@@ -11,12 +11,17 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import manifest, progress, rules
 from pipeline.errors import RunError, UsageError
 from pipeline.io import storage
 from pipeline.runs import Run, claimed, finished, read_json
+from pipeline.tally import add_counts
+
+if TYPE_CHECKING:  # heavy: only runs need them
+    from pipeline.dedup.standing import Scope
+    from pipeline.stages.exchange import Exchange
 
 # 16 bytes each: a range of hosts is settled in some 16 MiB.
 _DOCUMENTS_A_RANGE = 1 << 20
@@ -59,13 +64,16 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
     config = run.config
     every: dict[str, Stage] = {
         "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
-        "annotate": AnnotateStage(work=run.work, config=config.annotate, heuristics=config.heuristics),
+        "annotate": AnnotateStage(
+            work=run.work, config=config.annotate, heuristics=config.heuristics, dedup=config.dedup
+        ),
         "decide": DecideStage(
             work=run.work,
             annotate=config.annotate,
             rules=rules.resolve(config),
             config=config.assemble,
             report=config.report,
+            dedup=config.dedup,
             host_cap=config.urls.host_cap,
         ),
     }
@@ -91,6 +99,59 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
         runners.run(stages, units, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
 
 
+def scope(run: Run) -> Scope:
+    """All documents of a run.
+
+    Args:
+        run: the run.
+
+    Returns:
+        What exchanges read.
+    """
+    from pipeline.dedup.standing import Scope
+
+    return Scope(
+        work=run.work,
+        splits=tuple(split.key for split in run.splits),
+        annotate=run.config.annotate,
+        rules=rules.resolve(run.config),
+        assemble=run.config.assemble,
+    )
+
+
+def _documents(run: Run) -> int:
+    return sum(receipt["documents"] for receipt in _receipts(run, "annotate", run.splits))
+
+
+def find_copies(run: Run, how: How) -> None:
+    """Deduplicate, by the levels that the configuration names.
+
+    Args:
+        run: a run whose splits are annotated.
+        how: how.
+    """
+    if not run.config.dedup.levels:
+        return
+    from pipeline import runners
+    from pipeline.dedup.run import Task, deduplicate, forget
+
+    def run_exchange(exchange: Exchange) -> None:
+        _clean(run, [f"receipts/{exchange.label}"])
+        with progress.stated(exchange.label, how.quiet):
+            runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+    forget(run.work)
+    deduplicate(
+        Task(
+            scope=scope(run),
+            config=run.config.dedup,
+            parameters=rules.parameters(run.config.dedup),
+            documents=_documents(run),
+            run=run_exchange,
+        )
+    )
+
+
 def cap_hosts(run: Run, how: How) -> None:
     """Find the hosts that have more documents than the configuration allows, if it sets a cap.
 
@@ -103,14 +164,11 @@ def cap_hosts(run: Run, how: How) -> None:
     from pipeline import runners
     from pipeline.stages.hosts import HostExchange
 
-    documents = sum(receipt["documents"] for receipt in _receipts(run, "annotate", run.splits))
     exchange = HostExchange(
         work=run.work,
-        ranges=1 + documents // _DOCUMENTS_A_RANGE,
+        ranges=1 + _documents(run) // _DOCUMENTS_A_RANGE,
         cap=run.config.urls.host_cap,
-        annotate=run.config.annotate,
-        rules=rules.resolve(run.config),
-        config=run.config.assemble,
+        scope=dataclasses.replace(scope(run), levels=run.config.dedup.levels),
     )
     _clean(run, ["receipts/hosts", "hosts"])
     runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
@@ -123,6 +181,7 @@ def decide(run: Run, how: How) -> None:
         run: a run whose splits are annotated.
         how: how.
     """
+    find_copies(run, how)
     cap_hosts(run, how)
     work_on_splits(run, ("decide",), how)
 
@@ -202,6 +261,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
         "config_digest": f"sha256:{run.config.fingerprint()}",
         "run_id": manifest.digest_of(identity)[:16],
         **summary,
+        "dedup": _exchanged(run),
         "limits": [dataclasses.asdict(rule) for rule in resolved],
         "shards": [
             {"file": f"data/part-{shard.number:05d}.parquet", "rows": receipt["rows"]}
@@ -261,7 +321,7 @@ def curate(run: Run, how: How) -> dict[str, Any]:
             if not how.quiet:
                 progress.say(f"{run.output}: this run is finished; nothing to do")
             return done
-        if run.config.urls.host_cap:
+        if run.config.urls.host_cap or run.config.dedup.levels:
             work_on_splits(run, ("extract", "annotate"), how)
             decide(run, how)
         else:
@@ -295,6 +355,19 @@ def _receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, 
         if receipt is None:
             raise RunError(f"stage {stage} is not done: {path} is missing; run it first")
         yield receipt
+
+
+def _exchanged(run: Run) -> dict[str, dict[str, int]]:
+    """What the exchanges of deduplication counted, over their ranges and waves."""
+    counts: dict[str, dict[str, int]] = {}
+    directory = storage.join(run.work, "receipts")
+    for label in sorted(storage.list_dir(directory, "dedup-*")):
+        step = label.split("-")[1]
+        for name in storage.list_dir(storage.join(directory, label), "[0-9]*.json"):
+            add_counts(
+                counts.setdefault(step, {}), json.loads(storage.read_bytes(storage.join(directory, label, name)))
+            )
+    return counts
 
 
 def _clean(run: Run, directories: Sequence[str]) -> None:

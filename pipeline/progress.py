@@ -47,6 +47,23 @@ def shown(label: str, stages: Sequence[Any], units: Sequence[Any], quiet: bool) 
         thread.join()
 
 
+@contextmanager
+def stated(label: str, quiet: bool) -> Iterator[None]:
+    """Say what a step that shows no progress took.
+
+    Args:
+        label: what to call it.
+        quiet: say nothing.
+
+    Yields:
+        Once, around the step.
+    """
+    began = time.monotonic()
+    yield
+    if not quiet:
+        say(f"{label}: {_span(time.monotonic() - began)}")
+
+
 def say(message: str) -> None:
     """One plain line for people, on standard error.
 

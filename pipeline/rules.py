@@ -8,7 +8,8 @@ from typing import Any
 from filters import heuristics, profiles, registry
 from filters.heuristics import limits as heuristic_limits
 from filters.heuristics.definition import Options
-from pipeline.config import Assemble, Config, Heuristics, Rule
+from filters.minhash import Parameters
+from pipeline.config import Assemble, Config, Dedup, Heuristics, Rule
 from pipeline.errors import UsageError
 
 NO_PROFILE = "no_profile"
@@ -36,6 +37,8 @@ def resolve(config: Config) -> tuple[Rule, ...]:
     rules = list(config.assemble.rules)
     try:
         _check_definitions([*config.assemble.definitions, *config.heuristics.limits])
+        for name, changes in config.heuristics.limits.items():
+            heuristic_limits.changed(heuristics.BY_NAME[name], changes or {})
         for name in config.assemble.definitions:
             definition = heuristics.BY_NAME[name]
             changes = config.heuristics.limits.get(name) or {}
@@ -55,14 +58,15 @@ def resolve(config: Config) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def options(config: Heuristics) -> Options:
-    """What heuristics take besides the text.
+def settings(config: Heuristics, dedup: Dedup) -> registry.Settings:
+    """What filters take besides the text.
 
     Args:
-        config: the configuration's section.
+        config: how heuristics are used.
+        dedup: how signatures are made.
 
     Returns:
-        The options.
+        The settings.
 
     Raises:
         UsageError: a list of words is none.
@@ -70,7 +74,32 @@ def options(config: Heuristics) -> Options:
     for language, words in config.badwords.items():
         if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
             raise UsageError(f"heuristics.badwords.{language}: expected a list of words, found {words!r}")
-    return Options(badwords={language: tuple(words) for language, words in config.badwords.items()})
+    words_by_language = {language: tuple(words) for language, words in config.badwords.items()}
+    return registry.Settings(heuristics=Options(badwords=words_by_language), minhash=parameters(dedup))
+
+
+def parameters(dedup: Dedup) -> Parameters:
+    """What signatures are made with.
+
+    Args:
+        dedup: the configuration's section.
+
+    Returns:
+        The parameters.
+
+    Raises:
+        UsageError: they make no signature.
+    """
+    for name in ("bands", "rows", "shingle"):
+        if getattr(dedup, name) < 1:
+            raise UsageError(f"dedup.{name}: expected 1 or more, found {getattr(dedup, name)}")
+    return Parameters(
+        bands=dedup.bands,
+        rows=dedup.rows,
+        shingle=dedup.shingle,
+        seed=dedup.seed,
+        fold_numbers=dedup.fold_numbers,
+    )
 
 
 def _check_definitions(names: Iterable[str]) -> None:
@@ -96,7 +125,8 @@ def check(config: Config) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     columns = {column: kind for entry in filters for column, kind in entry.columns.items()}
-    options(config.heuristics)
+    settings(config.heuristics, config.dedup)
+    _check_dedup(config, columns)
     seen: set[str] = set()
     for rule in resolve(config):
         where = f"rule {rule.name!r}"
@@ -111,6 +141,39 @@ def check(config: Config) -> None:
             raise UsageError(f"{where}: min and max need a number, {rule.signal!r} is {columns[rule.signal]}")
         if not limits and rule.one_of is None:
             raise UsageError(f"{where} has no limit: give min, max, one_of or from_profile")
+
+
+# Levels in the order in which they run, with the signals that they need.
+_LEVELS: Mapping[str, tuple[str, ...]] = {
+    "url": (),
+    "exact": ("text_digest",),
+    "near": ("minhash",),
+    "line": ("line_hashes", "text_chars"),
+}
+
+
+def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
+    dedup = config.dedup
+    for level in dedup.levels:
+        if level not in _LEVELS:
+            raise UsageError(f"dedup.levels: unknown level {level!r}; known: {', '.join(_LEVELS)}")
+        missing = [name for name in _LEVELS[level] if name not in columns]
+        if missing:
+            raise UsageError(
+                f"dedup.levels: {level} needs the signal {missing[0]!r}: add 'fingerprints' (and 'text_stats') to "
+                "annotate.filters"
+            )
+    if list(dedup.levels) != [level for level in _LEVELS if level in dedup.levels]:
+        found = ", ".join(dedup.levels)
+        raise UsageError(f"dedup.levels: expected each once and in the order {', '.join(_LEVELS)}, found {found}")
+    for name in dedup.prefer:
+        if name != "newest" and columns.get(name) not in ("int", "float"):
+            raise UsageError(f"dedup.prefer: {name!r} is neither 'newest' nor a signal that is a number")
+    if not 0 <= dedup.verify <= 1:
+        raise UsageError(f"dedup.verify: expected a similarity of 0 (off) to 1, found {dedup.verify}")
+    for name in ("bucket_pairs", "line_documents"):
+        if getattr(dedup, name) < 2:
+            raise UsageError(f"dedup.{name}: expected 2 or more, found {getattr(dedup, name)}")
 
 
 class Judge:

@@ -13,6 +13,7 @@ _ARROW_TYPES = {
     "int": pa.int64(),
     "float": pa.float64(),  # a limit that is met exactly must stay met
     "string": pa.string(),
+    "bytes": pa.binary(),
     "strings": pa.list_(pa.string()),
     "floats": pa.list_(pa.float32()),
 }
@@ -99,6 +100,9 @@ DECISIONS = pa.schema(
         ("reason", pa.string()),
         ("reasons", pa.list_(pa.string())),
         ("profile", pa.string()),
+        ("survivor", pa.string()),
+        ("cluster_size", pa.int32()),
+        ("cut", pa.list_(pa.uint64())),
     ]
 )
 

@@ -193,9 +193,7 @@ class ChunkWords(Words):
         # A stretch runs to the next word, and the white space in it answers nothing.
         answers = bits * inside[1:-1]
         found = np.bitwise_or.reduceat(answers, starts) if len(starts) else np.zeros(0, dtype=np.uint16)
-        short = len(codes) <= _TABLE_CHARS
-        hashes = _stretches(codes, starts, ends) if short else _polynomials(codes[inside[1:-1]], ends - starts)
-        super().__init__(ends - starts, hashes, found)
+        super().__init__(ends - starts, _hashes_between(codes, starts, ends), found)
 
     @cached_property
     def ended(self) -> Ended:
@@ -243,6 +241,30 @@ class ChunkWords(Words):
             The text.
         """
         return " ".join(map(self.string, range(start, stop)))
+
+
+def hashes_of_runs(text: str, inside: Flag, alone: Flag) -> Hashes:
+    """Hashes of the longest runs of some characters in a text.
+
+    Args:
+        text: any string.
+        inside: the characters that runs are made of.
+        alone: those of them of which each is a run of its own.
+
+    Returns:
+        One hash for each run, in order.
+    """
+    codes = _codes(text)
+    bits = Flag.of(codes)
+    within = np.zeros(len(codes) + 2, dtype=bool)
+    single = np.zeros(len(codes) + 2, dtype=bool)
+    np.not_equal(bits & inside.bit, 0, out=within[1:-1])
+    np.not_equal(bits & alone.bit, 0, out=single[1:-1])
+    # A run begins where one character is inside and the one before it is not, or either stands alone.
+    edge = (single[1:] | single[:-1]) | (within[1:] != within[:-1])
+    starts = np.flatnonzero(edge & within[1:])
+    ends = np.flatnonzero(edge & within[:-1])
+    return _hashes_between(codes, starts, ends)
 
 
 class WordSet:
@@ -322,6 +344,15 @@ def _codes(text: str) -> Codes:
 def _inverse_powers() -> Hashes:
     found: Hashes = _INVERSE ** np.arange(_TABLE_CHARS, dtype=np.uint64)
     return found
+
+
+def _hashes_between(codes: Codes, starts: Integers, ends: Integers) -> Hashes:
+    """Hashes of stretches of a text."""
+    if len(codes) <= _TABLE_CHARS:
+        return _stretches(codes, starts, ends)
+    lengths = ends - starts
+    places = np.arange(int(lengths.sum())) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    return _polynomials(codes[places], lengths)
 
 
 def _stretches(codes: Codes, starts: Integers, ends: Integers) -> Hashes:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from filters import registry
 from pipeline import rules, schema
-from pipeline.config import Annotate, Heuristics
+from pipeline.config import Annotate, Dedup, Heuristics
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, row_writers
@@ -25,6 +25,7 @@ class AnnotateStage(Stage):
     name: ClassVar[str] = "annotate"
     config: Annotate
     heuristics: Heuristics
+    dedup: Dedup
 
     def process(self, unit: Split, progress: Progress) -> dict[str, Any]:
         """Compute the signals of one split.
@@ -37,7 +38,7 @@ class AnnotateStage(Stage):
             How many documents there were, how many could not be annotated, and how many were cleaned.
         """
         filters = registry.select(self.config.filters)
-        options = rules.options(self.heuristics)
+        settings = rules.settings(self.heuristics, self.dedup)
         source = storage.join(self.work, "documents", f"{unit.key}.parquet")
         counts = {"documents": 0, "errors": 0, "cleaned": 0}
         if not storage.exists(source):
@@ -52,7 +53,7 @@ class AnnotateStage(Stage):
                 for row in batch.to_pylist():
                     text = None
                     try:
-                        found = registry.run(filters, row["text"], options)
+                        found = registry.run(filters, row["text"], settings)
                         signals, text = dict(found.signals), found.text
                     except registry.FilterError as error:  # one bad document never stops a job
                         signals = {"annotate_error": str(error)[:300]}

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 from filters import registry
 from pipeline import schema
-from pipeline.config import Annotate, Assemble, Report, Rule
+from pipeline.config import Annotate, Assemble, Dedup, Report, Rule
+from pipeline.dedup.verdicts import Verdicts
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, row_writers
@@ -35,6 +36,7 @@ class DecideStage(Stage):
     rules: tuple[Rule, ...]
     config: Assemble
     report: Report
+    dedup: Dedup
     host_cap: int = 0
 
     def process(self, unit: Split, progress: Progress) -> dict[str, Any]:
@@ -55,16 +57,21 @@ class DecideStage(Stage):
         sampler = Sampler(self.report.samples)
         caps = HostCaps(self.work) if self.host_cap else None
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
-        columns = columns_needed(self.rules, available)
+        copies = Verdicts(self.work, self.dedup, unit.key)
+        columns = list(dict.fromkeys([*columns_needed(self.rules, available), *copies.columns]))
+        number = -1
         target = storage.join(self.work, "decisions", f"{unit.key}.parquet")
         with row_writers({"decisions": target}, {"decisions": schema.DECISIONS}) as writers:
             for group, rows in judged_rows(self.work, unit, columns, ("host",) if caps else ()):
                 groups.append(0)
                 for row in rows:
+                    number += 1
                     outcome, reasons, profile = _decide(judge, row)
-                    if caps and outcome == KEPT and row["host"]:
+                    found = copies.judge(number, row, judge, reasons) if outcome == KEPT else {}
+                    if caps and outcome == KEPT and not reasons and row["host"]:
                         judge.add(REASON, caps.over(row["host"], row["id"]), reasons)
-                        outcome = REMOVED if reasons else KEPT
+                    if outcome == KEPT and reasons:
+                        outcome = REMOVED
                     tallies[outcome].add(row["id"])
                     counter = languages.setdefault(str(row.get("language")), Counter())
                     counter["in"] += 1
@@ -84,6 +91,7 @@ class DecideStage(Stage):
                             "reason": reasons[0] if reasons else None,
                             "reasons": reasons,
                             "profile": profile,
+                            **found,
                         }
                     )
                     progress.add(0.0)  # a split is judged in no time

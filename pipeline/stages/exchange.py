@@ -2,8 +2,9 @@
 
 Beam costs some 20 µs an element, so no document is one: a split sends one block of bytes to each range, which is
 thousands of times fewer elements, and since a key is a range of hashes and not a value, none is hot. What a range
-settles must not depend on the order of its blocks. An exchange is done when every range has its receipt; one that
-was cut short runs again.
+settles must not depend on the order of its blocks. It may send blocks back to splits, each of which writes what
+concerns its documents. An exchange is done when every range, and every split that something may be sent back to, has
+its receipt; one that was cut short runs again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import apache_beam as beam
@@ -25,6 +26,20 @@ from pipeline.io import storage
 from pipeline.stages.base import ERROR_MARK, Slot, prepare_worker
 
 Hashes = NDArray[np.uint64]
+Block = tuple[int, bytes]
+
+
+@dataclass
+class Settled:
+    """What a range gives.
+
+    Attributes:
+        counts: for its receipt.
+        back: blocks for splits, by their place among all.
+    """
+
+    counts: dict[str, Any]
+    back: list[Block] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -34,14 +49,46 @@ class Exchange(ABC):
     Attributes:
         work: the directory that holds a folder for each stage.
         ranges: into how many the hashes are cut; sets the memory of a worker, never the outcome.
+        splits: keys of the splits that blocks may be sent back to, in order; none for no way back.
+        wave: the ranges that are worked on in this pipeline, from and up to: a runner that holds blocks in memory
+            takes all in several.
     """
 
     work: str
     ranges: int
+    splits: tuple[str, ...] = ()
+    wave: tuple[int, int] = (0, 1 << 31)
     name: ClassVar[str]
 
+    @property
+    def wave_label(self) -> str:
+        """What tells waves apart in paths.
+
+        Returns:
+            Nothing for the first.
+        """
+        return f"-{self.wave[0]:05d}" if self.wave[0] else ""
+
+    @property
+    def numbers(self) -> range:
+        """The ranges of this wave.
+
+        Returns:
+            Their numbers.
+        """
+        return range(self.wave[0], min(self.wave[1], self.ranges))
+
+    @property
+    def label(self) -> str:
+        """What the exchange is called in paths.
+
+        Returns:
+            Its name; one that runs several times adds to it.
+        """
+        return self.name + self.wave_label
+
     @abstractmethod
-    def pack(self, unit: Any) -> Iterator[tuple[int, bytes]]:
+    def pack(self, unit: Any) -> Iterator[Block]:
         """What a split has for each range.
 
         Args:
@@ -52,36 +99,49 @@ class Exchange(ABC):
         """
 
     @abstractmethod
-    def settle(self, number: int, blocks: list[bytes]) -> dict[str, Any]:
-        """Work on one range and write what comes of it.
+    def settle(self, number: int, blocks: list[bytes]) -> Settled:
+        """Work on one range.
 
         Args:
             number: the range.
             blocks: everything that was packed for it, in any order.
 
         Returns:
-            Counts, for its receipt.
+            Counts, and what goes back to splits.
         """
 
+    def deliver(self, key: str, blocks: list[bytes]) -> None:
+        """Write what came back for a split.
+
+        Args:
+            key: the split's key.
+            blocks: everything that was sent to it, in any order.
+
+        Raises:
+            NotImplementedError: nothing may be sent back by this exchange.
+        """
+        raise NotImplementedError(self.name)
+
     def done(self) -> bool:
-        """Whether every range is settled.
+        """Whether every range is settled and every split has got what is its.
 
         Returns:
             True once there is nothing left to do.
         """
-        found = set(storage.list_dir(storage.join(self.work, "receipts", self.name), "*.json"))
-        return all(f"{number:05d}.json" in found for number in range(self.ranges))
+        found = set(storage.list_dir(storage.join(self.work, "receipts", self.label), "*.json"))
+        wanted = [f"{number:05d}.json" for number in self.numbers]
+        return found.issuperset([*wanted, *(f"to-{key}.json" for key in self.splits)])
 
-    def receipt_path(self, number: int) -> str:
-        """Where the receipt of a range stands.
+    def receipt_path(self, name: str) -> str:
+        """Where a receipt stands.
 
         Args:
-            number: the range.
+            name: of the range, or of the split that got something back.
 
         Returns:
             A path under work/.
         """
-        return storage.join(self.work, "receipts", self.name, f"{number:05d}.json")
+        return storage.join(self.work, "receipts", self.label, f"{name}.json")
 
 
 def range_of(hashes: Hashes, ranges: int) -> NDArray[np.int64]:
@@ -98,7 +158,7 @@ def range_of(hashes: Hashes, ranges: int) -> NDArray[np.int64]:
     return found
 
 
-def blocks_by_range(hashes: Hashes, columns: Hashes, ranges: int) -> Iterator[tuple[int, bytes]]:
+def blocks_by_range(hashes: Hashes, columns: Hashes, ranges: int) -> Iterator[Block]:
     """Cut rows by the range of their hash.
 
     Args:
@@ -109,15 +169,41 @@ def blocks_by_range(hashes: Hashes, columns: Hashes, ranges: int) -> Iterator[tu
     Yields:
         Each range that has rows, and its rows as bytes.
     """
-    places = range_of(hashes, ranges)
-    order = np.argsort(places, kind="stable")
-    numbers, starts = np.unique(places[order], return_index=True)
-    for number, rows in zip(numbers.tolist(), np.split(columns[order], starts[1:]), strict=True):
-        yield number, rows.tobytes()
+    yield from blocks_by_number(range_of(hashes, ranges), columns)
+
+
+def blocks_by_number(numbers: NDArray[np.int64], columns: Hashes) -> Iterator[Block]:
+    """Cut rows by a number.
+
+    Args:
+        numbers: one for each row.
+        columns: the rows.
+
+    Yields:
+        Each number that has rows, and its rows as bytes.
+    """
+    order = np.argsort(numbers, kind="stable")
+    found, starts = np.unique(numbers[order], return_index=True)
+    ends = np.append(starts[1:], len(order))
+    for number, start, end in zip(found.tolist(), starts.tolist(), ends.tolist(), strict=False):
+        yield number, columns[order[start:end]].tobytes()
+
+
+def rows_of(blocks: Iterable[bytes], columns: int) -> Hashes:
+    """The rows of blocks.
+
+    Args:
+        blocks: as they were cut.
+        columns: values in a row.
+
+    Returns:
+        Rows by columns; in the order of the blocks, which is any.
+    """
+    return np.frombuffer(b"".join(blocks), dtype=np.uint64).reshape(-1, columns)
 
 
 class _Worker(beam.DoFn):
-    """What both ends share.
+    """What all ends share.
 
     Args:
         exchange: what to do.
@@ -138,7 +224,7 @@ class _Worker(beam.DoFn):
 class Pack(_Worker):
     """Packs units, or those that a slot takes."""
 
-    def process(self, element: Any) -> Iterator[tuple[int, bytes]]:
+    def process(self, element: Any) -> Iterator[Block]:
         """Pack.
 
         Args:
@@ -149,31 +235,51 @@ class Pack(_Worker):
         """
         for unit in element.take() if isinstance(element, Slot) else (element,):
             with _said(f"stage {self._exchange.name}, split {unit.key}"):
-                yield from self._exchange.pack(unit)
+                yield from (block for block in self._exchange.pack(unit) if block[0] in self._exchange.numbers)
 
 
 class Settle(_Worker):
     """Settles ranges and writes their receipts."""
 
-    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[int]:
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Block]:
         """Settle one range.
 
         Args:
             element: its number and its blocks.
 
         Yields:
-            The number.
+            Blocks for splits.
         """
         number, blocks = element
         with _said(f"stage {self._exchange.name}, range {number}"):
-            counts = self._exchange.settle(number, [block for block in blocks if block])
-            receipt = json.dumps(counts, sort_keys=True).encode()
-            storage.write_bytes(self._exchange.receipt_path(number), receipt)
-        yield number
+            settled = self._exchange.settle(number, [block for block in blocks if block])
+            receipt = json.dumps(settled.counts, sort_keys=True).encode()
+            storage.write_bytes(self._exchange.receipt_path(f"{number:05d}"), receipt)
+        yield from settled.back
+
+
+class Deliver(_Worker):
+    """Hands splits what came back for them."""
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[int]:
+        """Deliver to one split.
+
+        Args:
+            element: its place and its blocks.
+
+        Yields:
+            Its place.
+        """
+        place, blocks = element
+        key = self._exchange.splits[place]
+        with _said(f"stage {self._exchange.name}, split {key}"):
+            self._exchange.deliver(key, [block for block in blocks if block])
+            storage.write_bytes(self._exchange.receipt_path(f"to-{key}"), b"{}")
+        yield place
 
 
 class RunExchange(beam.PTransform):
-    """Units in, numbers of settled ranges out.
+    """Units in; what comes out has been written.
 
     Args:
         exchange: what to do.
@@ -193,15 +299,22 @@ class RunExchange(beam.PTransform):
             units: the units.
 
         Returns:
-            The numbers of ranges.
+            What the last step gives.
         """
         packed = units | "spread" >> beam.Reshuffle() | "pack" >> beam.ParDo(Pack(*self._arguments))
-        # A range that gets nothing must be settled too.
-        every = units.pipeline | "every range" >> beam.Create(
-            [(number, b"") for number in range(self._exchange.ranges)]
-        )
-        gathered = (packed, every) | "all blocks" >> beam.Flatten() | "by range" >> beam.GroupByKey()
-        return gathered | "settle" >> beam.ParDo(Settle(*self._arguments))
+        by_range = _gathered(packed, "range", self._exchange.numbers)
+        settled = by_range | "settle" >> beam.ParDo(Settle(*self._arguments))
+        if not self._exchange.splits:
+            return settled
+        by_split = _gathered(settled, "split", range(len(self._exchange.splits)))
+        return by_split | "deliver" >> beam.ParDo(Deliver(*self._arguments))
+
+
+def _gathered(blocks: beam.PCollection, what: str, numbers: range) -> beam.PCollection:
+    """Blocks by number; one that gets nothing must be worked on too."""
+    every = blocks.pipeline | f"every {what}" >> beam.Create([(number, b"") for number in numbers])
+    together = (blocks, every) | f"blocks for each {what}" >> beam.Flatten()
+    return together | f"by {what}" >> beam.GroupByKey()
 
 
 @contextmanager

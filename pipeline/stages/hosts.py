@@ -1,4 +1,4 @@
-"""``hosts``: at most so many documents of one host, chosen by hash among those that no rule removes.
+"""``hosts``: at most so many documents of one host, chosen by hash among those that are still standing.
 
 Only the hosts that have more come out of it, each with the last rank that is kept; ``decide`` asks that.
 """
@@ -8,19 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters import registry
-from pipeline.config import Annotate, Assemble, Rule
+from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.rules import Judge, columns_needed
-from pipeline.stages.exchange import Exchange, Hashes, blocks_by_range
-from pipeline.stages.rows import judged_rows
+from pipeline.stages.exchange import Exchange, Hashes, Settled, blocks_by_range, rows_of
 
 REASON = "host_cap"
 _SCHEMA = pa.schema([("host", pa.uint64()), ("last_rank", pa.uint64())])
@@ -32,16 +29,12 @@ class HostExchange(Exchange):
 
     Attributes:
         cap: the most documents of one host.
-        annotate: which signals there are.
-        rules: which documents are removed anyway, and count for nothing here.
-        config: profiles of the rules.
+        scope: which documents count.
     """
 
     name: ClassVar[str] = "hosts"
     cap: int
-    annotate: Annotate
-    rules: tuple[Rule, ...]
-    config: Assemble
+    scope: Scope
 
     def pack(self, unit: Split) -> Iterator[tuple[int, bytes]]:
         """Hosts and ranks of the documents that no rule removes.
@@ -52,17 +45,14 @@ class HostExchange(Exchange):
         Yields:
             Blocks by range of host.
         """
-        judge = Judge(self.rules, self.config)
-        available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
-        columns = columns_needed(self.rules, available)
-        for _, rows in judged_rows(self.work, unit, columns, ("host",)):
-            passing = [row for row in rows if row["host"] and not row["annotate_error"] and not judge.judge(row)[0]]
+        for rows in self.scope.standing(unit, documents=("host",)):
+            passing = [row for row in rows if row["host"]]
             if passing:
                 hosts = hash_hosts([row["host"] for row in passing])
                 found = np.stack((hosts, ranks([row["id"] for row in passing])), axis=1)
                 yield from blocks_by_range(hosts, found, self.ranges)
 
-    def settle(self, number: int, blocks: list[bytes]) -> dict[str, Any]:
+    def settle(self, number: int, blocks: list[bytes]) -> Settled:
         """Find the last rank that is kept of each host that has too many.
 
         Args:
@@ -72,13 +62,13 @@ class HostExchange(Exchange):
         Returns:
             How many hosts there are, and how many have too many.
         """
-        found = np.frombuffer(b"".join(blocks), dtype=np.uint64).reshape(-1, 2)
+        found = rows_of(blocks, 2)
         hosts, counts, last = last_ranks(found, self.cap)
         if len(hosts):
             path = storage.join(self.work, self.name, f"{number:05d}.parquet")
             with storage.write_atomically(path) as file:
                 pq.write_table(pa.table([hosts, last], schema=_SCHEMA), file)
-        return {"hosts": counts, "over": len(hosts)}
+        return Settled({"hosts": counts, "over": len(hosts)})
 
 
 def last_ranks(found: Hashes, cap: int) -> tuple[Hashes, int, Hashes]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import registry
+from filters.fingerprints import without_lines
 from pipeline import schema
 from pipeline.config import Annotate, Assemble, Rule
 from pipeline.io import storage
@@ -189,7 +190,7 @@ class ShardStage(Stage):
         columns = columns_needed(self.rules, available)
         lengths = group_lengths(documents)
         scores = signals.read(columns=[*columns, "annotate_error"])
-        verdicts = decisions.read(columns=["outcome", "reason", "reasons"])
+        verdicts = decisions.read(columns=["outcome", "reason", "reasons", "survivor", "cluster_size", "cut"])
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
         path = storage.join(self.work, "cleaned", f"{key}.parquet")
         cleaned = open_file(path).read(columns=["text"])["text"] if text and storage.exists(path) else None
@@ -203,7 +204,7 @@ class ShardStage(Stage):
                 piece = extra.slice(start, lengths[number])
                 for name in piece.column_names:
                     table = table.append_column(name, piece[name])
-            yield table
+            yield _without_cut_lines(table) if text else table
 
     def _ledger(self, unit: Ledger, progress: Progress) -> dict[str, Any]:
         names = {"removed": schema.REMOVED, "failed": schema.FAILED}
@@ -239,6 +240,16 @@ class ShardStage(Stage):
                 yield _ledger_row(row)
 
 
+def _without_cut_lines(table: pa.Table) -> pa.Table:
+    """Texts without the lines that deduplication cuts."""
+    if table["cut"].null_count == len(table):
+        return table
+    languages = table["language"].to_pylist() if "language" in table.column_names else [""] * len(table)
+    rows = zip(table["text"].to_pylist(), languages, table["cut"].to_pylist(), strict=True)
+    texts = [without_lines(text, language, frozenset(cut)) if cut else text for text, language, cut in rows]
+    return table.set_column(table.column_names.index("text"), "text", pa.array(texts, pa.string()))
+
+
 def _bucket_rows(rows: int, shard_mib: int) -> int:
     """Rows sorted in memory at once: whole row groups, some 8 MiB of a full shard."""
     buckets = max(1, shard_mib // 8)
@@ -259,13 +270,14 @@ def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:
         return {**row, "stage": "annotate", "error": "exception", "detail": row["annotate_error"]}
     scores = {name: value for name, value in row.items() if name not in schema.DOCUMENTS.names}
     numbers = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
-    return {**row, "stage": "assemble", "scores": sorted(numbers.items())}
+    copy_of = f"copy of {row['survivor']}" if row["survivor"] else None
+    return {**row, "stage": "assemble", "detail": copy_of, "scores": sorted(numbers.items())}
 
 
 def _training_columns(table: pa.Table) -> pa.Table:
     """The columns of a training shard, in order; what no stage has judged yet is null or unknown."""
     rows = len(table)
-    constants = {"consent": "unknown", "cluster_size": 1}
+    constants = {"consent": "unknown"}
     columns = []
     for entry in schema.DATA:
         if entry.name in table.column_names:

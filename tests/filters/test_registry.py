@@ -3,14 +3,13 @@ from __future__ import annotations
 import pytest
 
 from filters import profiles, registry, text_stats
-from filters.heuristics.definition import Options
 from filters.textview import TextView
 
 
 def test_every_filter_returns_exactly_the_columns_it_declares() -> None:
     for entry in registry.FILTERS.values():
         for text in ("", "Some words.\n\nAnd more — até.", "\ud800"):
-            found = entry.measure(TextView(text), Options())
+            found = entry.measure(TextView(text), registry.Settings())
             assert list(found.signals) == list(entry.columns), entry.name
             assert entry.cleans == (found.text is not None)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import sample
 from pipeline.cli import main
 from pipeline.errors import UsageError
 from pipeline.runners import describe, runner_name
@@ -21,24 +22,50 @@ from tests.conftest import Curate, digests, manifest
 TOOLS = Path(os.environ.get("JOEIRA_TOOLS", Path(__file__).parents[2] / ".tools"))
 
 
-def same(run: Path, sample_run: Path) -> None:
+# Deduplication and a cap of hosts send the job through shuffles too.
+SHUFFLED = (
+    *("--set", "annotate.filters=[language, text_stats, fingerprints]"),
+    *("--set", "dedup.levels=[url, exact, near, line]"),
+    *("--set", "urls.host_cap=3"),
+)
+
+
+@pytest.fixture(scope="module")
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("one") / "run"
+    arguments = [
+        "curate",
+        "--input",
+        str(sample.DIRECTORY),
+        "--output",
+        str(output),
+        "--quiet",
+        "--workers",
+        "1",
+        *SHUFFLED,
+    ]
+    assert main(arguments) == 0
+    return output
+
+
+def same(run: Path, one_process: Path) -> None:
     for folder in ("data", "removed", "failed"):
-        assert digests(run, folder) == digests(sample_run, folder)
+        assert digests(run, folder) == digests(one_process, folder)
 
 
-def test_fnapi_in_several_processes(curate: Curate, sample_run: Path) -> None:
-    run = curate(options=("--workers", "3"))
+def test_fnapi_in_several_processes(curate: Curate, one_process: Path) -> None:
+    run = curate(options=("--workers", "3", *SHUFFLED))
     assert manifest(run)["run"]["runner"] == "FnApiRunner, 3 processes"
-    same(run, sample_run)
+    same(run, one_process)
 
 
-def test_prism(curate: Curate, sample_run: Path) -> None:
+def test_prism(curate: Curate, one_process: Path) -> None:
     prism = shutil.which("prism") or str(TOOLS / "bin" / "prism")
     if not Path(prism).exists():
         pytest.skip("Prism is not here: go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0")
-    run = curate(options=("--runner", "prism", "--", f"--prism_location={prism}"))
+    run = curate(options=("--runner", "prism", *SHUFFLED, "--", f"--prism_location={prism}"))
     assert manifest(run)["run"]["runner"] == "PrismRunner"
-    same(run, sample_run)
+    same(run, one_process)
 
 
 @pytest.fixture
@@ -78,9 +105,9 @@ def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
     pytest.fail("the Flink job server does not listen")
 
 
-def test_flink(curate: Curate, sample_run: Path, flink: str) -> None:
-    options = ("--runner", "portable", "--", f"--job_endpoint={flink}", "--environment_type=LOOPBACK")
-    same(curate(options=options), sample_run)
+def test_flink(curate: Curate, one_process: Path, flink: str) -> None:
+    options = ("--runner", "portable", *SHUFFLED, "--", f"--job_endpoint={flink}", "--environment_type=LOOPBACK")
+    same(curate(options=options), one_process)
 
 
 def test_a_worker_that_fails_is_told_by_stage_and_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

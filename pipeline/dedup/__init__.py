@@ -1,0 +1,1 @@
+"""Deduplication by address, text, near-duplicates and lines, on packed columns."""

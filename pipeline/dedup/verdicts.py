@@ -1,0 +1,88 @@
+"""What deduplication says of each document of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Dedup
+from pipeline.dedup.lines import LEVEL
+from pipeline.dedup.standing import duplicates
+from pipeline.rules import Judge
+
+LINES_REASON = "lines_left"
+
+
+def reason(level: str) -> str:
+    """What a copy is given as its reason.
+
+    Args:
+        level: the level that found it.
+
+    Returns:
+        For example ``duplicate_near``.
+    """
+    return f"duplicate_{level}"
+
+
+class Verdicts:
+    """Copies, sizes of clusters and lines to cut, by row of one split.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        config: which levels there are.
+        key: the split.
+    """
+
+    def __init__(self, work: str, config: Dedup, key: str) -> None:
+        self._config = config
+        self._levels = [level for level in config.levels if level != LEVEL]
+        self._copies: dict[int, tuple[str, str]] = {}
+        self._sizes: dict[int, int] = {}
+        self._cuts: dict[int, list[int]] = {}
+        for row in duplicates(work, config.levels, key):
+            if row["level"] == LEVEL:
+                self._cuts[row["row"]] = row["lines"]
+            elif row["id"] != row["survivor"]:
+                self._copies[row["row"]] = (row["level"], row["survivor"])
+            else:
+                self._sizes[row["row"]] = row["size"]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Signals that are asked beside those of the rules.
+
+        Returns:
+            Their names.
+        """
+        return ("line_hashes", "line_chars", "text_chars") if LEVEL in self._config.levels else ()
+
+    def judge(self, number: int, row: Mapping[str, Any], judge: Judge, reasons: list[str]) -> dict[str, Any]:
+        """Ask every level of a document that no rule removes, until one does.
+
+        Args:
+            number: the document's row in its split.
+            row: its signals.
+            judge: counts.
+            reasons: where the reason is added that removes it.
+
+        Returns:
+            ``survivor`` of a copy, ``cluster_size`` and lines to ``cut``.
+        """
+        level, survivor = self._copies.get(number, (None, None))
+        for asked in self._levels:
+            judge.add(reason(asked), asked == level, reasons)
+            if reasons:
+                return {"survivor": survivor}
+        cut = self._cuts.get(number)
+        if LEVEL in self._config.levels:
+            left = row["text_chars"] - (_chars(row, cut) if cut else 0)
+            judge.add(LINES_REASON, bool(cut) and left < self._config.line_least_chars, reasons)
+        return {"cluster_size": self._sizes.get(number, 1), "cut": cut}
+
+
+def _chars(row: Mapping[str, Any], cut: list[int]) -> int:
+    hashes = np.frombuffer(row["line_hashes"], dtype="<u8")
+    return int(np.frombuffer(row["line_chars"], dtype="<u4")[np.isin(hashes, np.array(cut, dtype=np.uint64))].sum())
