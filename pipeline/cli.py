@@ -236,7 +236,7 @@ def _dry_run(run: Any, options: argparse.Namespace) -> int:
 
 
 def _stage(options: argparse.Namespace) -> int:
-    from pipeline import job, runs
+    from pipeline import exchanges, job, runs
 
     run = _plan(options) if options.verb == "extract" and options.input else runs.reopen(options.output)
     how = _how(options)
@@ -248,7 +248,7 @@ def _stage(options: argparse.Namespace) -> int:
             _tell(options, result)
         else:
             if options.verb == "dedup":
-                job.find_copies(run, how)
+                exchanges.find_copies(run, how)
             else:
                 job.work_on_splits(run, (options.verb,), how)
             if options.json:

@@ -17,14 +17,9 @@ from pipeline import manifest, progress, rules
 from pipeline.errors import RunError, UsageError
 from pipeline.io import storage
 from pipeline.runs import Run, claimed, finished, read_json
-from pipeline.tally import add_counts
 
 if TYPE_CHECKING:  # heavy: only runs need them
-    from pipeline.dedup.standing import Scope
-    from pipeline.stages.exchange import Exchange
-
-# 16 bytes each: a range of hosts is settled in some 16 MiB.
-_DOCUMENTS_A_RANGE = 1 << 20
+    from pipeline.stages.base import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +39,21 @@ class How:
     quiet: bool = False
 
 
-def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
-    """Run stages that take input ranges, in one pipeline, over the ranges not done yet.
+def stages_of(run: Run) -> dict[str, Stage]:
+    """The stages that take input ranges.
 
     Args:
         run: the run.
-        names: out of ``extract``, ``annotate``, ``decide``.
-        how: how.
 
-    Raises:
-        RunError: a stage failed, or one before it is not done.
+    Returns:
+        Them by name, in order.
     """
-    from pipeline import runners
     from pipeline.stages.annotate import AnnotateStage
-    from pipeline.stages.base import Stage
     from pipeline.stages.decide import DecideStage
     from pipeline.stages.extract import ExtractStage
 
     config = run.config
-    every: dict[str, Stage] = {
+    return {
         "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
         "annotate": AnnotateStage(
             work=run.work, config=config.annotate, heuristics=config.heuristics, dedup=config.dedup
@@ -77,6 +68,43 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
             host_cap=config.urls.host_cap,
         ),
     }
+
+
+def shard_stage(run: Run) -> Stage:
+    """The stage that writes ``data/``, ``removed/`` and ``failed/``.
+
+    Args:
+        run: the run.
+
+    Returns:
+        The stage.
+    """
+    from pipeline.stages.shards import ShardStage
+
+    config = run.config
+    return ShardStage(
+        work=run.work,
+        output=run.output,
+        annotate=config.annotate,
+        rules=rules.resolve(config),
+        config=config.assemble,
+    )
+
+
+def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
+    """Run stages that take input ranges, in one pipeline, over the ranges not done yet.
+
+    Args:
+        run: the run.
+        names: out of ``extract``, ``annotate``, ``decide``.
+        how: how.
+
+    Raises:
+        RunError: a stage failed, or one before it is not done.
+    """
+    from pipeline import runners
+
+    every = stages_of(run)
     order = list(every)
     for earlier in order[: order.index(names[0])]:
         missing = every[earlier].pending(run.splits)
@@ -90,88 +118,13 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
     units = [split for split in run.splits if split.key in pending]
     if units and len(units) < len(run.splits) and not how.quiet:
         progress.say(f"going on: {len(run.splits) - len(units)} of {len(run.splits)} splits are done")
-    _clean(
+    clean(
         run,
         ["receipts/" + name for name in order]
         + ["documents", "robots", "rejected", "failed", "signals", "cleaned", "decisions"],
     )
     with progress.shown(" + ".join(names), stages, run.splits, how.quiet):
         runners.run(stages, units, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
-
-
-def scope(run: Run) -> Scope:
-    """All documents of a run.
-
-    Args:
-        run: the run.
-
-    Returns:
-        What exchanges read.
-    """
-    from pipeline.dedup.standing import Scope
-
-    return Scope(
-        work=run.work,
-        splits=tuple(split.key for split in run.splits),
-        annotate=run.config.annotate,
-        rules=rules.resolve(run.config),
-        assemble=run.config.assemble,
-    )
-
-
-def _documents(run: Run) -> int:
-    return sum(receipt["documents"] for receipt in _receipts(run, "annotate", run.splits))
-
-
-def find_copies(run: Run, how: How) -> None:
-    """Deduplicate, by the levels that the configuration names.
-
-    Args:
-        run: a run whose splits are annotated.
-        how: how.
-    """
-    if not run.config.dedup.levels:
-        return
-    from pipeline import runners
-    from pipeline.dedup.run import Task, deduplicate, forget
-
-    def run_exchange(exchange: Exchange) -> None:
-        _clean(run, [f"receipts/{exchange.label}"])
-        with progress.stated(exchange.label, how.quiet):
-            runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
-
-    forget(run.work)
-    deduplicate(
-        Task(
-            scope=scope(run),
-            config=run.config.dedup,
-            parameters=rules.parameters(run.config.dedup),
-            documents=_documents(run),
-            run=run_exchange,
-        )
-    )
-
-
-def cap_hosts(run: Run, how: How) -> None:
-    """Find the hosts that have more documents than the configuration allows, if it sets a cap.
-
-    Args:
-        run: a run whose splits are annotated.
-        how: how.
-    """
-    if not run.config.urls.host_cap:
-        return
-    from pipeline import runners
-    from pipeline.stages.hosts import HostExchange
-
-    exchange = HostExchange(
-        work=run.work,
-        ranges=1 + _documents(run) // _DOCUMENTS_A_RANGE,
-        cap=run.config.urls.host_cap,
-        scope=dataclasses.replace(scope(run), levels=run.config.dedup.levels),
-    )
-    _clean(run, ["receipts/hosts", "hosts"])
-    runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
 
 
 def decide(run: Run, how: How) -> None:
@@ -181,8 +134,10 @@ def decide(run: Run, how: How) -> None:
         run: a run whose splits are annotated.
         how: how.
     """
-    find_copies(run, how)
-    cap_hosts(run, how)
+    from pipeline import exchanges
+
+    exchanges.find_copies(run, how)
+    exchanges.cap_hosts(run, how)
     work_on_splits(run, ("decide",), how)
 
 
@@ -194,21 +149,13 @@ def write_shards(run: Run, how: How) -> None:
         how: how.
     """
     from pipeline import runners
-    from pipeline.stages.shards import Ledger, Shard, ShardStage
 
     shards, ledgers = shard_units(run)
-    config = run.config
-    stage = ShardStage(
-        work=run.work,
-        output=run.output,
-        annotate=config.annotate,
-        rules=rules.resolve(config),
-        config=config.assemble,
-    )
-    _clean(run, ["receipts/shards"])
+    stage = shard_stage(run)
+    clean(run, ["receipts/shards"])
     for name in ("data", "removed", "failed"):
         storage.remove_leftovers(storage.join(run.output, name))
-    units: list[Shard | Ledger] = [*shards, *ledgers]
+    units = [*shards, *ledgers]
     # A single shard is written sooner than a second process starts; ledgers are small beside shards.
     workers = max(1, min(how.workers, len(shards)))
     with progress.shown("shards", [stage], units, how.quiet):
@@ -229,7 +176,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     Raises:
         RunError: records were lost, or a rule met no document.
     """
-    from pipeline import card, runners
+    from pipeline import card, exchanges, runners
     from pipeline.report import build
     from pipeline.stages.decide import Sampler
     from pipeline.stages.hosts import REASON
@@ -237,10 +184,10 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     shards, ledgers = shard_units(run)
     units = [*shards, *ledgers]
     summary = manifest.summarise(
-        _receipts(run, "extract", run.splits),
-        _receipts(run, "annotate", run.splits),
-        _receipts(run, "decide", run.splits),
-        _receipts(run, "shards", units),
+        receipts(run, "extract", run.splits),
+        receipts(run, "annotate", run.splits),
+        receipts(run, "decide", run.splits),
+        receipts(run, "shards", units),
     )
     resolved = rules.resolve(run.config)
     idle = rules.never_evaluated(resolved, summary["rules"], summary["counts"]["documents"])
@@ -252,7 +199,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
             "its signal is missing on all"
         )
     sampler = Sampler(run.config.report.samples)
-    for receipt in _receipts(run, "decide", run.splits):
+    for receipt in receipts(run, "decide", run.splits):
         for sample in receipt["samples"]:
             sampler.offer(sample["reason"], sample["id"], sample)
     identity = run.identity()
@@ -261,11 +208,11 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
         "config_digest": f"sha256:{run.config.fingerprint()}",
         "run_id": manifest.digest_of(identity)[:16],
         **summary,
-        "dedup": _exchanged(run),
+        "dedup": exchanges.counts(run),
         "limits": [dataclasses.asdict(rule) for rule in resolved],
         "shards": [
             {"file": f"data/part-{shard.number:05d}.parquet", "rows": receipt["rows"]}
-            for shard, receipt in zip(shards, _receipts(run, "shards", shards), strict=True)
+            for shard, receipt in zip(shards, receipts(run, "shards", shards), strict=True)
         ],
         "run": {
             "runner": runners.describe(how.runner, how.workers),
@@ -343,12 +290,25 @@ def shard_units(run: Run) -> tuple[list[Any], list[Any]]:
 
     groups = (
         (split.key, receipt["groups"])
-        for split, receipt in zip(run.splits, _receipts(run, "decide", run.splits), strict=True)
+        for split, receipt in zip(run.splits, receipts(run, "decide", run.splits), strict=True)
     )
     return shards.plan(groups, run.config.assemble.shard_mib << 20), shards.ledgers([split.key for split in run.splits])
 
 
-def _receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, Any]]:
+def receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    """What a stage counted.
+
+    Args:
+        run: the run.
+        stage: the stage.
+        units: its units.
+
+    Yields:
+        Their receipts, in order.
+
+    Raises:
+        RunError: one is missing.
+    """
     for unit in units:
         path = storage.join(run.work, "receipts", stage, f"{unit.key}.json")
         receipt = read_json(path)
@@ -357,19 +317,12 @@ def _receipts(run: Run, stage: str, units: Sequence[Any]) -> Iterator[dict[str, 
         yield receipt
 
 
-def _exchanged(run: Run) -> dict[str, dict[str, int]]:
-    """What the exchanges of deduplication counted, over their ranges and waves."""
-    counts: dict[str, dict[str, int]] = {}
-    directory = storage.join(run.work, "receipts")
-    for label in sorted(storage.list_dir(directory, "dedup-*")):
-        step = label.split("-")[1]
-        for name in storage.list_dir(storage.join(directory, label), "[0-9]*.json"):
-            add_counts(
-                counts.setdefault(step, {}), json.loads(storage.read_bytes(storage.join(directory, label, name)))
-            )
-    return counts
+def clean(run: Run, directories: Sequence[str]) -> None:
+    """Remove what a killed run left under temporary names.
 
-
-def _clean(run: Run, directories: Sequence[str]) -> None:
+    Args:
+        run: the run.
+        directories: below ``work/``.
+    """
     for name in directories:
         storage.remove_leftovers(storage.join(run.work, *name.split("/")))

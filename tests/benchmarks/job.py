@@ -30,14 +30,9 @@ from tests.conftest import SHARED
 _LOOP = """
 import json, sys
 from pipeline import config, job, runs
-from pipeline.stages import base, extract, annotate, decide, shards
+from pipeline.stages import base
 run = runs.plan(sys.argv[1], sys.argv[2:], config.load())
-c = run.config
-stages = [
-    extract.ExtractStage(work=run.work, read=c.read, urls=c.urls, config=c.extract),
-    annotate.AnnotateStage(work=run.work, config=c.annotate),
-    decide.DecideStage(work=run.work, annotate=c.annotate, config=c.assemble, report=c.report),
-]
+stages = list(job.stages_of(run).values())
 with runs.claimed(run):
     for stage in stages:
         stage.setup()
@@ -47,7 +42,7 @@ with runs.claimed(run):
     for stage in stages:
         stage.teardown()
     data, ledgers = job.shard_units(run)
-    last = shards.ShardStage(work=run.work, output=run.output, annotate=c.annotate, config=c.assemble)
+    last = job.shard_stage(run)
     for unit in [*data, *ledgers]:
         base.run_unit(last, unit)
     job.complete(run, job.How())

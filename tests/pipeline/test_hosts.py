@@ -60,12 +60,12 @@ def test_the_first_ranks_of_each_host_are_kept(curate: Curate, sample_run: Path)
 
 
 def test_the_cap_depends_on_neither_files_nor_ranges(curate: Curate, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    from pipeline import job
+    from pipeline import exchanges
 
     cap = ("--set", "urls.host_cap=2")
     files = sorted(sample.DIRECTORY.glob("*.gz"))
     first = curate(*files, output="first", options=cap)
-    monkeypatch.setattr(job, "_DOCUMENTS_A_RANGE", 20)
+    monkeypatch.setattr(exchanges, "_DOCUMENTS_A_RANGE", 20)
     second = curate(*reversed(files), output="second", options=(*cap, "--workers", "2"))
     assert len(list((second / "work/receipts/hosts").iterdir())) > 5
     assert digests(first) == digests(second)

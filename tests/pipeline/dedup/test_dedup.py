@@ -13,7 +13,7 @@ import pytest
 
 from filters import minhash
 from filters.minhash import Parameters
-from pipeline import config, job, rules, runs
+from pipeline import config, exchanges, rules, runs
 from pipeline.cli import main
 from pipeline.dedup import run as dedup_run
 from pipeline.dedup.bands import BandExchange
@@ -196,7 +196,7 @@ def test_huge_buckets_are_capped_and_it_is_said(curate: Curate, tmp_path: Path) 
 def test_signatures_of_other_parameters_are_refused_by_name(curate: Curate, tmp_path: Path) -> None:
     run = curate(write(tmp_path / "in.jsonl", [{"id": "a", "text": text(1)}]), options=(*OPTIONS, *LEVELS))
     planned = runs.reopen(str(run))
-    scope = job.scope(planned)
+    scope = exchanges.scope(planned)
     other = Parameters(bands=9, rows=13)
     exchange = BandExchange(work=scope.work, ranges=1, scope=scope, parameters=other, bucket_pairs=64)
     with pytest.raises(ValueError, match="expected a signature of 117 values, found 112: it was made with other"):

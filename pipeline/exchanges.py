@@ -1,0 +1,105 @@
+"""What depends on all documents: copies, and hosts that have too many."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from pipeline import progress, rules, runners
+from pipeline.dedup.run import Task, deduplicate, forget
+from pipeline.dedup.standing import Scope
+from pipeline.io import storage
+from pipeline.job import How, clean, receipts
+from pipeline.runs import Run
+from pipeline.stages.exchange import Exchange
+from pipeline.stages.hosts import HostExchange
+from pipeline.tally import add_counts
+
+# 16 bytes each: a range of hosts is settled in some 16 MiB.
+_DOCUMENTS_A_RANGE = 1 << 20
+
+
+def scope(run: Run) -> Scope:
+    """All documents of a run.
+
+    Args:
+        run: the run.
+
+    Returns:
+        What exchanges read.
+    """
+    return Scope(
+        work=run.work,
+        splits=tuple(split.key for split in run.splits),
+        annotate=run.config.annotate,
+        rules=rules.resolve(run.config),
+        assemble=run.config.assemble,
+    )
+
+
+def _documents(run: Run) -> int:
+    return sum(receipt["documents"] for receipt in receipts(run, "annotate", run.splits))
+
+
+def find_copies(run: Run, how: How) -> None:
+    """Deduplicate, by the levels that the configuration names.
+
+    Args:
+        run: a run whose splits are annotated.
+        how: how.
+    """
+    if not run.config.dedup.levels:
+        return
+
+    def run_exchange(exchange: Exchange) -> None:
+        clean(run, [f"receipts/{exchange.label}"])
+        with progress.stated(exchange.label, how.quiet):
+            runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+    forget(run.work)
+    deduplicate(
+        Task(
+            scope=scope(run),
+            config=run.config.dedup,
+            parameters=rules.parameters(run.config.dedup),
+            documents=_documents(run),
+            run=run_exchange,
+        )
+    )
+
+
+def cap_hosts(run: Run, how: How) -> None:
+    """Find the hosts that have more documents than the configuration allows, if it sets a cap.
+
+    Args:
+        run: a run whose splits are annotated.
+        how: how.
+    """
+    if not run.config.urls.host_cap:
+        return
+    exchange = HostExchange(
+        work=run.work,
+        ranges=1 + _documents(run) // _DOCUMENTS_A_RANGE,
+        cap=run.config.urls.host_cap,
+        scope=dataclasses.replace(scope(run), levels=run.config.dedup.levels),
+    )
+    clean(run, ["receipts/hosts", "hosts"])
+    runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+
+def counts(run: Run) -> dict[str, dict[str, int]]:
+    """What deduplication counted, over all ranges and waves.
+
+    Args:
+        run: the run.
+
+    Returns:
+        Counts by step.
+    """
+    found: dict[str, dict[str, int]] = {}
+    directory = storage.join(run.work, "receipts")
+    for label in sorted(storage.list_dir(directory, "dedup-*")):
+        step = label.split("-")[1]
+        for name in storage.list_dir(storage.join(directory, label), "[0-9]*.json"):
+            add_counts(found.setdefault(step, {}), json.loads(storage.read_bytes(storage.join(directory, label, name))))
+    return found
