@@ -209,7 +209,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
         "run_id": manifest.digest_of(identity)[:16],
         **summary,
         "dedup": exchanges.counts(run),
-        "limits": [dataclasses.asdict(rule) for rule in resolved],
+        "limits": [dataclasses.asdict(rule) for rule in (*resolved, *rules.across_documents(run.config))],
         "shards": [
             {"file": f"data/part-{shard.number:05d}.parquet", "rows": receipt["rows"]}
             for shard, receipt in zip(shards, receipts(run, "shards", shards), strict=True)

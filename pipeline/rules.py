@@ -58,6 +58,34 @@ def resolve(config: Config) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
+def across_documents(config: Config) -> tuple[Rule, ...]:
+    """The reasons that come from other documents, for people: in place of a signal they say what is asked.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        One for each level of deduplication, for lines, and for the cap of hosts, as far as they are configured.
+    """
+    dedup, cap = config.dedup, config.urls.host_cap
+    asked = {
+        "url": "of captures of one address the preferred",
+        "exact": "of documents with one text the preferred",
+        "near": f"of documents with a Jaccard similarity of at least {dedup.verify:g} the preferred",
+    }
+    found = [
+        Rule(name=f"duplicate_{level}", signal=asked[level], source=f"dedup.levels: {level}")
+        for level in dedup.levels
+        if level in asked
+    ]
+    if "line" in dedup.levels:
+        least = dedup.line_least_chars
+        found.append(Rule(name="lines_left", signal="characters left by lines", min=least, source="dedup.levels: line"))
+    if cap:
+        found.append(Rule(name="host_cap", signal="documents of its host", max=cap, source="urls.host_cap"))
+    return tuple(found)
+
+
 def settings(config: Heuristics, dedup: Dedup) -> registry.Settings:
     """What filters take besides the text.
 

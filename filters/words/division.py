@@ -105,9 +105,12 @@ class Division:
         simple = self._cuts(ended.marks, ended.letters)
         special = self._exceptions.places(words.hashes)
         odd = words.which(NOT_PLAIN)
-        odd[special] = True
         simple[self._exceptions.places(ended.hashes)] = False
-        simple &= ~np.isin(ended.places, special, assume_unique=True) if len(special) else True
+        if len(special):
+            own_way = np.zeros(len(words), dtype=bool)
+            own_way[special] = True
+            simple &= ~own_way[ended.places]
+            odd |= own_way
         odd[ended.places[simple]] = False
         return simple, np.flatnonzero(odd)
 

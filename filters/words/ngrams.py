@@ -12,9 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
-from filters.words.sequence import BASE, Hashes, Integers, Words
+from filters.words.sequence import Hashes, Integers, Words
 
-_SPACE = np.uint64(33)
+# Joins the hashes of words; not the base of these, or "ab c" would be "a bc".
+_JOIN = np.uint64(0xD6E8FEB86659FD93)
 _BATCH = (5, 6, 7, 8, 9, 10)
 
 
@@ -62,11 +63,6 @@ class NGrams:
         """
         return self._ends[n:] - self._ends[:-n]
 
-    @cached_property
-    def _spaced(self) -> Hashes:
-        """Hash of each word with a space before it (which no word contains)."""
-        return self._words.hashes + _SPACE * self._words.powers
-
     def _joined(self, n: int) -> Hashes:
         """Hashes of n-grams as text without spaces."""
         words = self._words
@@ -96,7 +92,7 @@ class NGrams:
         count = len(self._words) - n + 1
         if n == 2:
             positions = np.arange(max(count, 0))
-            before = self._spaced[:-1]
+            before = self._words.hashes[:-1]
         else:
             shorter = self.repeats(n - 1)
             if shorter is _NONE:
@@ -106,7 +102,7 @@ class NGrams:
         if len(positions) < 2:
             return _NONE
         last = positions + n - 1
-        return _repeats(positions, before * self._powers[last] + self._spaced[last])
+        return _repeats(positions, before * _JOIN + self._words.hashes[last])
 
     def _find_longer(self) -> list[Repeats]:
         """Those of all lengths above 5 at once: few 5-grams stand twice, so a NumPy call costs more than its work."""
@@ -119,18 +115,14 @@ class NGrams:
         for row, n in enumerate(_BATCH[1:]):
             last = shorter.positions + n - 1
             inside = np.minimum(last, beyond - 1)
-            before = before * self._powers[inside] + self._spaced[inside]
+            before = before * _JOIN + self._words.hashes[inside]
             # Past the end stands what equals nothing else.
             hashes[row] = before
-            hashes[row][last >= beyond] = shorter.positions[last >= beyond].astype(np.uint64)
+            if last[-1] >= beyond:
+                hashes[row][last >= beyond] = shorter.positions[last >= beyond].astype(np.uint64)
         ordered = np.sort(hashes, axis=1)
         any_twice = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1).tolist()
         return [_repeats(shorter.positions, hashes[row]) if twice else _NONE for row, twice in enumerate(any_twice)]
-
-    @cached_property
-    def _powers(self) -> Hashes:
-        """What appending each word with its space multiplies a hash by."""
-        return self._words.powers * BASE
 
     def top(self, n: int, *, longest: bool = False) -> tuple[int, int]:
         """The most frequent n-gram.

@@ -37,7 +37,7 @@ def data(manifest: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> d
 def _limits(rule: Mapping[str, Any] | None) -> str:
     if rule is None:
         return "the language has no profile"
-    parts = [rule["signal"]]
+    parts = [] if rule["signal"] == rule["name"] else [rule["signal"]]
     if rule["min"] is not None:
         parts.append(f"≥ {rule['min']:g}")
     if rule["max"] is not None:
@@ -45,6 +45,6 @@ def _limits(rule: Mapping[str, Any] | None) -> str:
     if rule["one_of"]:
         parts.append(f"in {', '.join(rule['one_of'])}")
     if rule["from_profile"]:
-        own = ", or what" if len(parts) > 1 else "within what"
-        parts.append(f"{own} the profile of the language says")
-    return " ".join(parts).replace(" ,", ",")
+        limited = rule["min"] is not None or rule["max"] is not None
+        parts.append("or the language's own" if limited else "within the language's own limits")
+    return " ".join(parts)
