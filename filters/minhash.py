@@ -18,7 +18,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from filters.words.sequence import Flag, Hashes, hashes_of_runs
+from filters.words.sequence import Flag, Hashes, Runs, runs
 
 VERSION = "1"
 
@@ -106,6 +106,51 @@ def optimal_bands(threshold: float, permutations: int) -> tuple[int, int]:
     return found
 
 
+def fold(text: str) -> str:
+    """The form in which words are compared.
+
+    Args:
+        text: any string.
+
+    Returns:
+        In lower case, composed, with compatible characters made the same.
+    """
+    return unicodedata.normalize("NFKC", text.casefold())
+
+
+def words(folded: str) -> Runs:
+    """The words of a text.
+
+    Args:
+        folded: as :func:`fold` gives it.
+
+    Returns:
+        Where they stand, and their hashes.
+    """
+    return runs(folded, _WORD, _ALONE)
+
+
+def gram_hashes(hashes: Hashes, size: int) -> Hashes:
+    """Hashes of all n-grams.
+
+    Args:
+        hashes: those of words.
+        size: words in an n-gram.
+
+    Returns:
+        One for each, in order; none if there are too few words.
+    """
+    mixed = _mixed(hashes)
+    count = len(mixed) - size + 1
+    if count < 1:
+        return mixed[:0]
+    grams = mixed[:count].copy()
+    for place in range(1, size):
+        grams *= _JOIN
+        grams += mixed[place : place + count]
+    return grams
+
+
 def shingle_hashes(text: str, parameters: Parameters) -> Hashes:
     """Hashes of the distinct shingles of a text.
 
@@ -116,18 +161,14 @@ def shingle_hashes(text: str, parameters: Parameters) -> Hashes:
     Returns:
         Ascending; none for a text shorter than a shingle.
     """
-    folded = unicodedata.normalize("NFKC", text.casefold())
+    folded = fold(text)
     if parameters.fold_numbers:
         folded = _NUMBER.sub("0", folded)
-    words = _mixed(hashes_of_runs(folded, _WORD, _ALONE))
-    count = len(words) - parameters.shingle + 1
-    if count < 1:
-        return words[:0]
-    shingles = words[:count]
-    for place in range(1, parameters.shingle):
-        shingles = shingles * _JOIN + words[place : place + count]
+    shingles = gram_hashes(words(folded).hashes, parameters.shingle)
+    if not len(shingles):
+        return shingles
     shingles.sort()
-    first = np.ones(count, dtype=bool)
+    first = np.ones(len(shingles), dtype=bool)
     np.not_equal(shingles[1:], shingles[:-1], out=first[1:])
     return shingles[first]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from filters import fingerprints, heuristics, language, minhash, text_stats
+from filters import contamination, fingerprints, heuristics, language, minhash, text_stats
 from filters.heuristics.definition import Definition, Options
 from filters.minhash import Parameters
 from filters.textview import TextView
@@ -24,10 +24,12 @@ class Settings:
     Attributes:
         heuristics: for the heuristic families.
         minhash: for signatures.
+        evaluation: for contamination.
     """
 
     heuristics: Options = field(default_factory=Options)
     minhash: Parameters = field(default_factory=Parameters)
+    evaluation: contamination.Sets = field(default_factory=contamination.Sets)
 
 
 @dataclass(slots=True)
@@ -111,6 +113,12 @@ FILTERS: dict[str, Filter] = {
             columns=fingerprints.COLUMNS,
             measure=lambda view, settings: Found(fingerprints.measure(view, settings.minhash)),
             reads_language=True,
+        ),
+        Filter(
+            name="contamination",
+            version=contamination.VERSION,
+            columns=contamination.COLUMNS,
+            measure=lambda view, settings: Found(contamination.measure(view, settings.evaluation)),
         ),
     )
 }

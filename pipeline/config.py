@@ -127,6 +127,19 @@ class Heuristics:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Contamination:
+    """What the filter ``contamination`` looks for.
+
+    Attributes:
+        files: evaluation sets as JSON Lines; every string in an object is text of the item.
+        words: words in the n-grams that are compared (GPT-3: 13).
+    """
+
+    files: tuple[str, ...] = ()
+    words: int = 13
+
+
+@dataclass(frozen=True, kw_only=True)
 class Dedup:
     """What counts as a copy, and which copy stays. Only documents that no rule removes are compared.
 
@@ -230,6 +243,7 @@ class Config:
     extract: Extract = field(default_factory=Extract)
     annotate: Annotate = field(default_factory=Annotate)
     heuristics: Heuristics = field(default_factory=Heuristics)
+    contamination: Contamination = field(default_factory=Contamination)
     dedup: Dedup = field(default_factory=Dedup)
     assemble: Assemble = field(default_factory=Assemble)
     report: Report = field(default_factory=Report)

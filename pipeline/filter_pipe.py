@@ -176,7 +176,7 @@ def _family(family: str, config: Config) -> Iterator[Answer]:
     from pipeline import rules
 
     rules.resolve(config)
-    options = rules.settings(config.heuristics, config.dedup).heuristics
+    options = rules.settings(config).heuristics
 
     def answer(row: Mapping[str, Any]) -> dict[str, Any]:
         text, language = need_text(row), row.get("language") or "en"

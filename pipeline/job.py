@@ -55,9 +55,7 @@ def stages_of(run: Run) -> dict[str, Stage]:
     config = run.config
     return {
         "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
-        "annotate": AnnotateStage(
-            work=run.work, config=config.annotate, heuristics=config.heuristics, dedup=config.dedup
-        ),
+        "annotate": AnnotateStage(work=run.work, config=config.annotate, settings=rules.settings(config)),
         "decide": DecideStage(
             work=run.work,
             annotate=config.annotate,

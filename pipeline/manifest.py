@@ -9,7 +9,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from filters import blocklist, registry
+from filters import blocklist, contamination, registry
 from pipeline import __version__
 from pipeline.config import Config
 from pipeline.errors import RunError
@@ -48,7 +48,7 @@ def versions(config: Config) -> dict[str, Any]:
         config: tells which filters run.
 
     Returns:
-        Versions of joeira, Python and libraries; of filters; digests of blocklists and models.
+        Versions of joeira, Python and libraries; of filters; digests of blocklists, evaluation sets and models.
     """
     filters = registry.select(config.annotate.filters)
     return {
@@ -57,6 +57,7 @@ def versions(config: Config) -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "filters": {entry.name: entry.version for entry in filters},
         "blocklists": blocklist.digests(config.urls.blocklists),
+        "evaluation_sets": contamination.digests(config.contamination.files),
         "models": {name: f"sha256:{digest}" for entry in filters for name, digest in entry.models.items()},
     }
 

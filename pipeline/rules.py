@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from filters import heuristics, profiles, registry
+from filters import contamination, heuristics, profiles, registry
+from filters.contamination import Sets
 from filters.heuristics import limits as heuristic_limits
 from filters.heuristics.definition import Options
 from filters.minhash import Parameters
-from pipeline.config import Assemble, Config, Dedup, Heuristics, Rule
+from pipeline.config import Assemble, Config, Dedup, Rule
 from pipeline.errors import UsageError
 
 NO_PROFILE = "no_profile"
@@ -86,24 +87,29 @@ def across_documents(config: Config) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def settings(config: Heuristics, dedup: Dedup) -> registry.Settings:
+def settings(config: Config) -> registry.Settings:
     """What filters take besides the text.
 
     Args:
-        config: how heuristics are used.
-        dedup: how signatures are made.
+        config: the configuration.
 
     Returns:
         The settings.
 
     Raises:
-        UsageError: a list of words is none.
+        UsageError: a list of words is none, or parameters make no sense.
     """
-    for language, words in config.badwords.items():
+    for language, words in config.heuristics.badwords.items():
         if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
             raise UsageError(f"heuristics.badwords.{language}: expected a list of words, found {words!r}")
-    words_by_language = {language: tuple(words) for language, words in config.badwords.items()}
-    return registry.Settings(heuristics=Options(badwords=words_by_language), minhash=parameters(dedup))
+    words_by_language = {language: tuple(words) for language, words in config.heuristics.badwords.items()}
+    if config.contamination.words < 1:
+        raise UsageError(f"contamination.words: expected 1 or more, found {config.contamination.words}")
+    return registry.Settings(
+        heuristics=Options(badwords=words_by_language),
+        minhash=parameters(config.dedup),
+        evaluation=Sets(config.contamination.files, config.contamination.words),
+    )
 
 
 def parameters(dedup: Dedup) -> Parameters:
@@ -153,7 +159,14 @@ def check(config: Config) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from error
     columns = {column: kind for entry in filters for column, kind in entry.columns.items()}
-    settings(config.heuristics, config.dedup)
+    made = settings(config)
+    if "contaminated_words" in columns:
+        if not config.contamination.files:
+            raise UsageError("the filter 'contamination' needs evaluation sets: give contamination.files")
+        try:
+            contamination.load(made.evaluation)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
     _check_dedup(config, columns)
     seen: set[str] = set()
     for rule in resolve(config):

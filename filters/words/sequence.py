@@ -243,8 +243,23 @@ class ChunkWords(Words):
         return " ".join(map(self.string, range(start, stop)))
 
 
-def hashes_of_runs(text: str, inside: Flag, alone: Flag) -> Hashes:
-    """Hashes of the longest runs of some characters in a text.
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Stretches of a text.
+
+    Attributes:
+        starts: where each begins.
+        ends: where each ends.
+        hashes: of their characters.
+    """
+
+    starts: Integers
+    ends: Integers
+    hashes: Hashes
+
+
+def runs(text: str, inside: Flag, alone: Flag) -> Runs:
+    """The longest runs of some characters in a text.
 
     Args:
         text: any string.
@@ -252,7 +267,7 @@ def hashes_of_runs(text: str, inside: Flag, alone: Flag) -> Hashes:
         alone: those of them of which each is a run of its own.
 
     Returns:
-        One hash for each run, in order.
+        Them, in order.
     """
     codes = _codes(text)
     bits = Flag.of(codes)
@@ -264,32 +279,32 @@ def hashes_of_runs(text: str, inside: Flag, alone: Flag) -> Hashes:
     edge = (single[1:] | single[:-1]) | (within[1:] != within[:-1])
     starts = np.flatnonzero(edge & within[1:])
     ends = np.flatnonzero(edge & within[:-1])
-    return _hashes_between(codes, starts, ends)
+    return Runs(starts, ends, _hashes_between(codes, starts, ends))
 
 
-class WordSet:
-    """A fixed set of words that is looked for in texts.
+class HashSet:
+    """A fixed set of hashes that is looked for among many.
 
     Args:
-        words: the words.
+        hashes: the hashes.
     """
 
-    # By the upper bits of a hash, whether any word of the set has them: enough to rule nearly all out.
+    # By the upper bits of a hash, whether any of the set has them: enough to rule nearly all out.
     _BITS = np.uint64(16)
 
-    def __init__(self, words: Iterable[str]) -> None:
-        self._hashes = np.sort(Words.of([word for word in words if word]).hashes)
+    def __init__(self, hashes: Hashes) -> None:
+        self.hashes: Hashes = np.unique(hashes)
         self._hint = np.zeros(1 << int(self._BITS), dtype=bool)
-        self._hint[self._upper(self._hashes)] = True
+        self._hint[self._upper(self.hashes)] = True
 
     def _upper(self, hashes: Hashes) -> Hashes:
         return hashes >> (np.uint64(64) - self._BITS)
 
     def places(self, hashes: Hashes) -> Integers:
-        """Where words of the set stand.
+        """Where hashes of the set stand.
 
         Args:
-            hashes: those of W words.
+            hashes: W hashes.
 
         Returns:
             Positions, ascending.
@@ -298,9 +313,20 @@ class WordSet:
         if not len(places):
             return places
         found = hashes[places]
-        nearest = np.minimum(np.searchsorted(self._hashes, found), len(self._hashes) - 1)
-        kept: Integers = places[self._hashes[nearest] == found]
+        nearest = np.minimum(np.searchsorted(self.hashes, found), len(self.hashes) - 1)
+        kept: Integers = places[self.hashes[nearest] == found]
         return kept
+
+
+class WordSet(HashSet):
+    """A fixed set of words that is looked for in texts.
+
+    Args:
+        words: the words.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(Words.of([word for word in words if word]).hashes)
 
     def distinct(self, words: Words) -> int:
         """How many words of the set stand there.

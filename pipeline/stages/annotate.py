@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from filters import registry
-from pipeline import rules, schema
-from pipeline.config import Annotate, Dedup, Heuristics
+from pipeline import schema
+from pipeline.config import Annotate
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, row_writers
@@ -24,8 +24,7 @@ class AnnotateStage(Stage):
 
     name: ClassVar[str] = "annotate"
     config: Annotate
-    heuristics: Heuristics
-    dedup: Dedup
+    settings: registry.Settings
 
     def process(self, unit: Split, progress: Progress) -> dict[str, Any]:
         """Compute the signals of one split.
@@ -38,7 +37,6 @@ class AnnotateStage(Stage):
             How many documents there were, how many could not be annotated, and how many were cleaned.
         """
         filters = registry.select(self.config.filters)
-        settings = rules.settings(self.heuristics, self.dedup)
         source = storage.join(self.work, "documents", f"{unit.key}.parquet")
         counts = {"documents": 0, "errors": 0, "cleaned": 0}
         if not storage.exists(source):
@@ -53,7 +51,7 @@ class AnnotateStage(Stage):
                 for row in batch.to_pylist():
                     text = None
                     try:
-                        found = registry.run(filters, row["text"], settings)
+                        found = registry.run(filters, row["text"], self.settings)
                         signals, text = dict(found.signals), found.text
                     except registry.FilterError as error:  # one bad document never stops a job
                         signals = {"annotate_error": str(error)[:300]}

@@ -69,14 +69,15 @@ def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_progress_tells_documents_a_second_and_time_left(tmp_path: Path) -> None:
+    from filters.registry import Settings
     from pipeline import progress
-    from pipeline.config import Annotate, Dedup, Heuristics
+    from pipeline.config import Annotate
     from pipeline.inputs import Input, Split
     from pipeline.stages.annotate import AnnotateStage
 
     item = Input(name="a", path="a", kind="warc", size=100, digest="")
     units = [Split(key=f"{n:06d}", input=item, start=n * 50, stop=n * 50 + 50) for n in range(2)]
-    stage = AnnotateStage(work=str(tmp_path), config=Annotate(), heuristics=Heuristics(), dedup=Dedup())
+    stage = AnnotateStage(work=str(tmp_path), config=Annotate(), settings=Settings())
     (tmp_path / "receipts/annotate").mkdir(parents=True)
     (tmp_path / "progress").mkdir()
     (tmp_path / "receipts/annotate/000000.json").write_text(
