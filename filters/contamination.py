@@ -1,8 +1,6 @@
-"""Whether a document holds items of evaluation sets: n-grams of 13 words that both have.
+"""Whether a document holds items of evaluation sets: both have 13 words in a row.
 
-The words are those of GPT-3's own check (Brown et al. 2020, arXiv:2005.14165, appendix C).
-
-What matches is kept as evidence, with the item that it matches: overlap with a question says less than overlap with its
+So GPT-3 was checked (Brown et al. 2020, arXiv:2005.14165, appendix C). What matches is kept as evidence, with the item that it matches: overlap with a question says less than overlap with its
 answer, and a famous sentence is no leak, so people look before they drop.
 """
 

@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     cluster.add_argument("--json", action="store_true", help="print one JSON object")
     cluster.set_defaults(do=_cluster)
 
+    index = verbs.add_parser("index", help="index what a finished run keeps, for dedup.against of other runs")
+    index.add_argument("output", metavar="DIR", help="directory of the run")
+    index.add_argument("--index", required=True, metavar="DIR", help="directory to write")
+    index.add_argument("--json", action="store_true", help="print one JSON object")
+    index.set_defaults(do=_index)
+
     report = verbs.add_parser("report", help="write the report of a finished run again")
     report.add_argument("output", metavar="DIR", help="directory of the run")
     report.add_argument("--json", action="store_true", help="print one JSON object")
@@ -269,6 +275,17 @@ def _cluster(options: argparse.Namespace) -> int:
         similarity = "" if member["similarity"] is None else f"{member['similarity']:.3f}"
         print(f"{mark}  {member['id']}  {similarity:5}  {member['url'] or ''}")
     print("\n".join(found["diff"]) or "their texts are equal line by line")
+    return 0
+
+
+def _index(options: argparse.Namespace) -> int:
+    from pipeline import rules, runs
+    from pipeline.dedup import index
+
+    run = runs.reopen(options.output)
+    made = index.build(options.output, options.index, rules.parameters(run.config.dedup))
+    said = {"index": options.index, "documents": made["documents"], "keys": made["keys"]}
+    print(json.dumps(said) if options.json else f"{options.index}: {made['documents']} documents, {made['keys']} keys")
     return 0
 
 

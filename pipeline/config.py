@@ -29,8 +29,8 @@ class Read:
     """How inputs are cut and read.
 
     Attributes:
-        split_mib: size of a byte range given to one worker; 0 chooses by the size of all inputs together
-            (never by the number of workers, so that the output does not depend on it).
+        split_mib: size of a byte range given to one worker; 0 chooses by the size of all inputs (never by workers, so
+            that the output does not depend on them).
         record_mib: content kept of one record; what is longer is removed as ``too_large``.
         skip_mib: content inflated past that to find the record's end; a gzip bomb ends there.
         text_field: column of JSON Lines and Parquet inputs that holds the text.
@@ -128,11 +128,8 @@ class Heuristics:
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
-    """What the filter ``contamination`` looks for.
-
-    Attributes:
-        files: evaluation sets as JSON Lines; every string in an object is text of the item.
-        words: words in the n-grams that are compared (GPT-3: 13).
+    """What the filter ``contamination`` looks for: ``files`` of evaluation items, every string in a JSON line is text
+    of one, and how many ``words`` in a row must be the same (GPT-3: 13).
     """
 
     files: tuple[str, ...] = ()
@@ -144,9 +141,10 @@ class Dedup:
     """What counts as a copy, and which copy stays. Only documents that no rule removes are compared.
 
     Attributes:
-        levels: out of ``url`` (normalised address), ``exact`` (text but for white space), ``near`` (MinHash) and
-            ``line`` (lines that many documents have are cut); each sees what the ones before it left. All but
-            ``url`` need the filter ``fingerprints``.
+        levels: out of ``known`` (what an index of another corpus has), ``url`` (normalised address), ``exact`` (text
+            but for white space), ``near`` (MinHash) and ``line`` (lines that many documents have are cut); each sees
+            what the ones before it left. All but ``url`` need the filter ``fingerprints``.
+        against: for ``known``, directories that ``joeira index`` wrote, with the same MinHash parameters.
         prefer: of the members of a cluster stays the first by these, each ``newest`` or a signal of which more is
             better; ties go to the smallest id.
         bands: stretches of a MinHash signature of which one must agree (FineWeb: 14).
@@ -156,13 +154,14 @@ class Dedup:
         fold_numbers: whether all numbers count as the same.
         verify: smallest Jaccard similarity of shingles for a pair that shares a band; 0 takes every such pair.
         bucket_pairs: documents that share a band, up to which all their pairs are looked at; of more, each is paired
-            with the one of the smallest place alone, which the manifest counts.
+            with the first alone, which the manifest counts.
         line_documents: in how many documents a line must stand to be cut (short lines: in how many of one host).
         line_keep_one: leave it in one of them, as C4 does.
         line_least_chars: a document of which less is left after that is removed (mC4's 200 characters).
     """
 
     levels: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ("newest",)
     bands: int = 14
     rows: int = 8

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from pipeline import progress, rules, runners
 from pipeline.dedup.run import Task, deduplicate, forget
@@ -51,10 +53,12 @@ def find_copies(run: Run, how: How) -> None:
     if not run.config.dedup.levels:
         return
 
-    def run_exchange(exchange: Exchange) -> None:
+    def run_exchange(exchange: Exchange, units: Sequence[Any]) -> None:
         clean(run, [f"receipts/{exchange.label}"])
         with progress.stated(exchange.label, how.quiet):
-            runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+            runners.run_exchange(
+                exchange, [*run.splits, *units], runner=how.runner, workers=how.workers, beam_args=how.beam_args
+            )
 
     forget(run.work)
     deduplicate(
@@ -101,5 +105,8 @@ def counts(run: Run) -> dict[str, dict[str, int]]:
     for label in sorted(storage.list_dir(directory, "dedup-*")):
         step = label.split("-")[1]
         for name in storage.list_dir(storage.join(directory, label), "[0-9]*.json"):
-            add_counts(found.setdefault(step, {}), json.loads(storage.read_bytes(storage.join(directory, label, name))))
+            add_counts(
+                found.setdefault(step, {}),
+                json.loads(storage.read_bytes(storage.join(directory, label, name)))["counts"],
+            )
     return found

@@ -51,12 +51,18 @@ def versions(config: Config) -> dict[str, Any]:
         Versions of joeira, Python and libraries; of filters; digests of blocklists, evaluation sets and models.
     """
     filters = registry.select(config.annotate.filters)
+    indexes = {}
+    if config.dedup.against:
+        from pipeline.dedup import index  # loads Beam
+
+        indexes = {path: index.digest(path) for path in config.dedup.against}
     return {
         "joeira": __version__,
         "python": ".".join(platform.python_version_tuple()[:2]),
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "filters": {entry.name: entry.version for entry in filters},
         "blocklists": blocklist.digests(config.urls.blocklists),
+        "indexes": indexes,
         "evaluation_sets": contamination.digests(config.contamination.files),
         "models": {name: f"sha256:{digest}" for entry in filters for name, digest in entry.models.items()},
     }

@@ -70,6 +70,7 @@ def across_documents(config: Config) -> tuple[Rule, ...]:
     """
     dedup, cap = config.dedup, config.urls.host_cap
     asked = {
+        "known": "what no index has",
         "url": "of captures of one address the preferred",
         "exact": "of documents with one text the preferred",
         "near": f"of documents with a Jaccard similarity of at least {dedup.verify:g} the preferred",
@@ -186,6 +187,7 @@ def check(config: Config) -> None:
 
 # Levels in the order in which they run, with the signals that they need.
 _LEVELS: Mapping[str, tuple[str, ...]] = {
+    "known": ("text_digest", "minhash"),
     "url": (),
     "exact": ("text_digest",),
     "near": ("minhash",),
@@ -207,6 +209,13 @@ def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
     if list(dedup.levels) != [level for level in _LEVELS if level in dedup.levels]:
         found = ", ".join(dedup.levels)
         raise UsageError(f"dedup.levels: expected each once and in the order {', '.join(_LEVELS)}, found {found}")
+    if ("known" in dedup.levels) != bool(dedup.against):
+        raise UsageError("dedup.levels: 'known' and dedup.against (directories of joeira index) go together")
+    if dedup.against:
+        from pipeline.dedup import index  # loads Beam
+
+        for path in dedup.against:
+            index.check(path, parameters(dedup))
     for name in dedup.prefer:
         if name != "newest" and columns.get(name) not in ("int", "float"):
             raise UsageError(f"dedup.prefer: {name!r} is neither 'newest' nor a signal that is a number")

@@ -107,6 +107,7 @@ def run_exchange(
     if not exchange.done():
         transform = RunExchange(exchange, beam_args=beam_args, driver=_driver(runner))
         _run(transform, units, runner=runner, workers=workers, beam_args=beam_args)
+        exchange.check(units)
 
 
 def _driver(runner: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,10 @@ from pipeline.dedup.bands import BandExchange
 from pipeline.dedup.clusters import read_pairs, write_clusters, write_pairs
 from pipeline.dedup.components import components
 from pipeline.dedup.groups import GroupExchange
+from pipeline.dedup.index import KEY_COLUMNS, IndexPart, check
+from pipeline.dedup.known import KnownExchange, first_number
 from pipeline.dedup.lines import LineExchange
-from pipeline.dedup.standing import Scope
+from pipeline.dedup.standing import KNOWN, Scope
 from pipeline.dedup.verify import VerifyExchange, cluster_ranges
 from pipeline.io import storage
 from pipeline.stages.exchange import Exchange, Hashes
@@ -26,7 +28,7 @@ WAVE_BYTES = 256 << 20
 # About what a document sends, by what is sent.
 _GROUP_BYTES, _LINE_BYTES, _SHINGLE_BYTES = 88, 32 * 40, 8 * 1000
 
-Run = Callable[[Exchange], None]
+Run = Callable[[Exchange, Sequence[Any]], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,7 @@ class Task:
         config: the configuration.
         parameters: of signatures.
         documents: how many there are.
-        run: runs an exchange over all splits.
+        run: runs an exchange over all splits and further units.
     """
 
     scope: Scope
@@ -58,7 +60,9 @@ def deduplicate(task: Task) -> None:
         scope = replace(task.scope, levels=task.config.levels[:number], prefer=task.config.prefer)
         if level == "near":
             _clusters(task, scope)
-        if level == "line":
+        if level == KNOWN:
+            _known(task, scope)
+        elif level == "line":
             line = LineExchange(
                 work=scope.work,
                 ranges=_ranges(task.documents * _LINE_BYTES),
@@ -73,6 +77,28 @@ def deduplicate(task: Task) -> None:
             _in_waves(
                 task, GroupExchange(work=scope.work, ranges=ranges, splits=scope.splits, level=level, scope=scope)
             )
+
+
+def _known(task: Task, scope: Scope) -> None:
+    """Documents that indexes have; their keys are units of work beside the splits."""
+    parts, keys = [], 0
+    for place, path in enumerate(task.config.against):
+        keys += check(path, task.parameters)["keys"]
+        names = sorted(storage.list_dir(path, "keys-*.parquet"))
+        parts += [
+            IndexPart(f"index-{place}-{name}", storage.join(path, name), first_number(place)) for name in names
+        ]  # fmt: skip
+    own = task.documents * (task.parameters.bands + 2)
+    known = KnownExchange(
+        work=scope.work,
+        ranges=_ranges((own + keys) * 8 * KEY_COLUMNS),
+        splits=scope.splits,
+        scope=replace(scope, prefer=()),
+        parameters=task.parameters,
+        indexes=task.config.against,
+        threshold=task.config.verify,
+    )
+    _in_waves(task, known, parts)
 
 
 def _clusters(task: Task, scope: Scope) -> None:
@@ -126,9 +152,9 @@ def _ranges(size: int) -> int:
     return 1 + size // RANGE_BYTES
 
 
-def _in_waves(task: Task, exchange: Exchange) -> None:
+def _in_waves(task: Task, exchange: Exchange, units: Sequence[Any] = ()) -> None:
     for wave in _waves(exchange.ranges):
-        task.run(replace(exchange, wave=wave))
+        task.run(replace(exchange, wave=wave), units)
 
 
 def _waves(ranges: int) -> Iterator[tuple[int, int]]:
@@ -145,5 +171,5 @@ def forget(work: str) -> None:
     """
     for name in ("candidates", "provisional", "verified", "clusters"):
         storage.remove_leftovers(storage.join(work, "near", name))
-    for name in ("url", "exact", "near", "line"):
+    for name in (KNOWN, "url", "exact", "near", "line"):
         storage.remove_leftovers(storage.join(work, "duplicates", name))

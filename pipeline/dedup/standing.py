@@ -23,6 +23,8 @@ from pipeline.rules import Judge, columns_needed
 from pipeline.stages.exchange import Hashes
 from pipeline.stages.rows import judged_rows
 
+# The level of documents that another corpus has: there is no survivor among ours.
+KNOWN = "known"
 _ROW_BITS = np.uint64(32)
 _ROWS = np.uint64((1 << 32) - 1)
 _WORST = (1 << 64) - 1
@@ -100,7 +102,7 @@ class Scope:
         copies: set[int] = set()
         weights: dict[int, int] = {}
         for row in duplicates(self.work, self.levels, unit.key):
-            if row["id"] != row["survivor"]:
+            if row["level"] == KNOWN or row["id"] != row["survivor"]:
                 copies.add(row["row"])
             else:
                 weights[row["row"]] = row["size"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config import Dedup
 from pipeline.dedup.lines import LEVEL
-from pipeline.dedup.standing import duplicates
+from pipeline.dedup.standing import KNOWN, duplicates
 from pipeline.rules import Judge
 
 LINES_REASON = "lines_left"
@@ -45,7 +45,7 @@ class Verdicts:
         for row in duplicates(work, config.levels, key):
             if row["level"] == LEVEL:
                 self._cuts[row["row"]] = row["lines"]
-            elif row["id"] != row["survivor"]:
+            elif row["level"] == KNOWN or row["id"] != row["survivor"]:
                 self._copies[row["row"]] = (row["level"], row["survivor"])
             else:
                 self._sizes[row["row"]] = row["size"]

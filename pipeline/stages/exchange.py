@@ -3,8 +3,11 @@
 Beam costs some 20 µs an element, so no document is one: a split sends one block of bytes to each range, which is
 thousands of times fewer elements, and since a key is a range of hashes and not a value, none is hot. What a range
 settles must not depend on the order of its blocks. It may send blocks back to splits, each of which writes what
-concerns its documents. An exchange is done when every range, and every split that something may be sent back to, has
-its receipt; one that was cut short runs again.
+concerns its documents.
+
+Receipts say how many bytes each unit packed, each range got and sent back, and each split got: an exchange in which
+they differ has lost something and fails. It is done when every range, and every split that something may be sent back
+to, has its receipt; one that was cut short runs again.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import apache_beam as beam
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import JoeiraError
+from pipeline.errors import JoeiraError, RunError
 from pipeline.io import storage
 from pipeline.stages.base import ERROR_MARK, Slot, prepare_worker
 
@@ -132,6 +135,34 @@ class Exchange(ABC):
         wanted = [f"{number:05d}.json" for number in self.numbers]
         return found.issuperset([*wanted, *(f"to-{key}.json" for key in self.splits)])
 
+    def check(self, units: Sequence[Any]) -> None:
+        """Compare what was sent with what arrived.
+
+        Args:
+            units: everything that was packed.
+
+        Raises:
+            RunError: something is missing; the receipts are gone then, so that the exchange runs again.
+        """
+        directory = storage.join(self.work, "receipts", self.label)
+        names = [f"from-{unit.key}.json" for unit in units] + [f"{number:05d}.json" for number in self.numbers]
+        names += [f"to-{key}.json" for key in self.splits]
+        sizes = dict.fromkeys(("out", "in", "back", "got"), 0)
+        missing = [name for name in names if not storage.exists(storage.join(directory, name))]
+        for name in set(names) - set(missing):
+            for side, size in json.loads(storage.read_bytes(storage.join(directory, name))).items():
+                if side in sizes:
+                    sizes[side] += size
+        lost = sizes["out"] != sizes["in"] or (self.splits and sizes["back"] != sizes["got"])
+        if missing or lost:
+            for name in storage.list_dir(directory):
+                storage.remove(storage.join(directory, name))
+            raise RunError(
+                f"stage {self.label}: conservation broken: {sizes['out']} bytes packed, {sizes['in']} settled, "
+                f"{sizes['back']} sent back, {sizes['got']} delivered, {len(missing)} receipts missing; "
+                "run the same command again, it repeats this step"
+            )
+
     def receipt_path(self, name: str) -> str:
         """Where a receipt stands.
 
@@ -220,6 +251,9 @@ class _Worker(beam.DoFn):
         """Prepare the worker."""
         prepare_worker(self._beam_args, self._driver)
 
+    def _receipt(self, name: str, values: dict[str, Any]) -> None:
+        storage.write_bytes(self._exchange.receipt_path(name), json.dumps(values, sort_keys=True).encode())
+
 
 class Pack(_Worker):
     """Packs units, or those that a slot takes."""
@@ -235,7 +269,12 @@ class Pack(_Worker):
         """
         for unit in element.take() if isinstance(element, Slot) else (element,):
             with _said(f"stage {self._exchange.name}, split {unit.key}"):
-                yield from (block for block in self._exchange.pack(unit) if block[0] in self._exchange.numbers)
+                size = 0
+                for number, block in self._exchange.pack(unit):
+                    if number in self._exchange.numbers:
+                        size += len(block)
+                        yield number, block
+                self._receipt(f"from-{unit.key}", {"out": size})
 
 
 class Settle(_Worker):
@@ -252,9 +291,10 @@ class Settle(_Worker):
         """
         number, blocks = element
         with _said(f"stage {self._exchange.name}, range {number}"):
-            settled = self._exchange.settle(number, [block for block in blocks if block])
-            receipt = json.dumps(settled.counts, sort_keys=True).encode()
-            storage.write_bytes(self._exchange.receipt_path(f"{number:05d}"), receipt)
+            filled = [block for block in blocks if block]
+            settled = self._exchange.settle(number, filled)
+            sizes = {"in": sum(map(len, filled)), "back": sum(len(block) for _, block in settled.back)}
+            self._receipt(f"{number:05d}", {"counts": settled.counts, **sizes})
         yield from settled.back
 
 
@@ -273,8 +313,9 @@ class Deliver(_Worker):
         place, blocks = element
         key = self._exchange.splits[place]
         with _said(f"stage {self._exchange.name}, split {key}"):
-            self._exchange.deliver(key, [block for block in blocks if block])
-            storage.write_bytes(self._exchange.receipt_path(f"to-{key}"), b"{}")
+            filled = [block for block in blocks if block]
+            self._exchange.deliver(key, filled)
+            self._receipt(f"to-{key}", {"got": sum(map(len, filled))})
         yield place
 
 

@@ -76,3 +76,22 @@ def test_a_cap_on_documents_without_hosts_fails_the_run(curate: Curate, tmp_path
     (tmp_path / "in.txt").write_text("Some text without an address. " * 20)
     curate(tmp_path / "in.txt", options=("--set", "urls.host_cap=2"), expect=1)
     assert "rule 'host_cap' was evaluated on none" in capsys.readouterr().err
+
+
+def test_an_exchange_that_loses_a_block_fails_and_runs_again(curate: Curate, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    from pipeline.stages import exchange
+
+    whole = exchange.Settle.process
+
+    def lossy(self: exchange.Settle, element: tuple[int, list[bytes]]) -> object:
+        return whole(self, (element[0], sorted(element[1], key=len)[:-1]))
+
+    monkeypatch.setattr(exchange.Settle, "process", lossy)
+    cap = ("--set", "urls.host_cap=2")
+    curate(options=cap, expect=1)
+    said = capsys.readouterr().err
+    assert "stage hosts: conservation broken" in said
+    assert "run the same command again" in said
+    monkeypatch.setattr(exchange.Settle, "process", whole)
+    run = curate(options=cap)
+    assert max(Counter(row["host"] for row in rows(run, "data")).values()) == 2
