@@ -18,6 +18,7 @@ test: $(VENV)/.tested-with lint
 bench: $(VENV)/.tested-with
 	$(BIN)/python -m tests.benchmarks.job
 	$(BIN)/python -m tests.benchmarks.heuristics
+	$(BIN)/python -m tests.benchmarks.dedup
 	$(BIN)/python -m tests.benchmarks.signals
 
 lint: $(VENV)/.tested-with

@@ -1,7 +1,8 @@
 """Whether a document holds items of evaluation sets: both have 13 words in a row.
 
-So GPT-3 was checked (Brown et al. 2020, arXiv:2005.14165, appendix C). What matches is kept as evidence, with the item that it matches: overlap with a question says less than overlap with its
-answer, and a famous sentence is no leak, so people look before they drop.
+So GPT-3 was checked (Brown et al. 2020, arXiv:2005.14165, appendix C). What matches is kept as evidence, with the item
+that it matches: overlap with a question says less than overlap with its answer, and a famous sentence is no leak, so
+people look before they drop.
 """
 
 from __future__ import annotations

@@ -24,11 +24,13 @@ class Settings:
     Attributes:
         heuristics: for the heuristic families.
         minhash: for signatures.
+        line_definition: which lines are compared with those of others.
         evaluation: for contamination.
     """
 
     heuristics: Options = field(default_factory=Options)
     minhash: Parameters = field(default_factory=Parameters)
+    line_definition: str = fingerprints.BOILERPLATE
     evaluation: contamination.Sets = field(default_factory=contamination.Sets)
 
 
@@ -111,7 +113,9 @@ FILTERS: dict[str, Filter] = {
             name="fingerprints",
             version=fingerprints.VERSION + minhash.VERSION,
             columns=fingerprints.COLUMNS,
-            measure=lambda view, settings: Found(fingerprints.measure(view, settings.minhash)),
+            measure=lambda view, settings: Found(
+                fingerprints.measure(view, settings.minhash, settings.line_definition)
+            ),
             reads_language=True,
         ),
         Filter(

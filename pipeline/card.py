@@ -44,7 +44,13 @@ def readme(manifest: Mapping[str, Any]) -> str:
     lines = "\n".join(
         f"| {name} | {count} |" for name, count in sorted(kept.items(), key=lambda item: (-item[1], item[0]))
     )
-    reasons = "\n".join(f"| {name} | {entry['first']} |" for name, entry in manifest["rules"].items())
+    reasons = "\n".join(f"| {name} | {entry['first']} |" for name, entry in manifest["rules"].items() if entry["first"])
+    levels = ", ".join(manifest["config"]["dedup"]["levels"])
+    copies = (
+        f"Duplicates are resolved by {levels}; `cluster_size` says for how many documents one stands."
+        if levels
+        else "Duplicates are not resolved by this run: `cluster_size` is 1 throughout."
+    )
     rejected = "\n".join(f"| {name} (before extraction) | {count} |" for name, count in counts["rejected"].items())
     return f"""---
 {yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---
@@ -70,7 +76,7 @@ Curated by joeira {manifest["versions"]["joeira"]} with preset `{manifest["confi
 - The pages stay their owners'. Consent and licence are not judged by this run: `consent` says `unknown`,
   `licence` is empty.
 - Personal data is not scrubbed by this run: `pii_count` is empty.
-- Duplicates are not resolved by this run: `cluster_size` is 1 throughout.
+- {copies}
 
 Configuration, versions, input digests and counts on every edge: `manifest.json`. What was removed and why: `removed/`,
 `failed/`, `report/index.html`.
@@ -95,7 +101,7 @@ def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:
             "dataType": kinds.get(str(entry.type), "sc:Text"),
             "source": {"fileSet": {"@id": "shards"}, "extract": {"column": entry.name}},
         }
-        for entry in schema.DATA
+        for entry in schema.data(weighted=manifest["config"]["dedup"]["rehydrate"])
     ]
     return {
         "@context": {

@@ -7,17 +7,14 @@ nearest known key. This module imports nothing heavy, so the command line can re
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
 import json
-import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from pipeline.conversion import convert, merge, nearest, read_yaml, setting
 from pipeline.errors import UsageError
 
 PRESETS = Path(__file__).parent / "presets"
@@ -32,7 +29,7 @@ class Read:
         split_mib: size of a byte range given to one worker; 0 chooses by the size of all inputs (never by workers, so
             that the output does not depend on them).
         record_mib: content kept of one record; what is longer is removed as ``too_large``.
-        skip_mib: content inflated past that to find the record's end; a gzip bomb ends there.
+        skip_mib: content inflated past that to find its end; a gzip bomb ends there.
         text_field: column of JSON Lines and Parquet inputs that holds the text.
         url_field: their column with the URL, optional in the data.
         date_field: their column with the date (ISO 8601), optional in the data.
@@ -128,9 +125,7 @@ class Heuristics:
 
 @dataclass(frozen=True, kw_only=True)
 class Contamination:
-    """What the filter ``contamination`` looks for: ``files`` of evaluation items, every string in a JSON line is text
-    of one, and how many ``words`` in a row must be the same (GPT-3: 13).
-    """
+    """What is looked for: evaluation items in ``files`` of JSON lines, by ``words`` in a row (GPT-3: 13)."""
 
     files: tuple[str, ...] = ()
     words: int = 13
@@ -151,12 +146,15 @@ class Dedup:
         rows: values in each (FineWeb: 8; half of all pairs of Jaccard 0.72 share a band).
         shingle: words in a shingle (FineWeb: 5).
         seed: of the permutations.
-        fold_numbers: whether all numbers count as the same.
+        fold_numbers: count all numbers as the same.
         verify: smallest Jaccard similarity of shingles for a pair that shares a band; 0 takes every such pair.
-        bucket_pairs: documents that share a band, up to which all their pairs are looked at; of more, each is paired
-            with the first alone, which the manifest counts.
+        bucket_pairs: documents that share a band, up to which all pairs are looked at; of more (counted in the
+            manifest) each with the first.
+        line_definition: ``boilerplate``, or ``c4_tfds``: all lines, cut from all documents but one, and documents of
+            fewer than three sentences go.
         line_documents: in how many documents a line must stand to be cut (short lines: in how many of one host).
-        line_keep_one: leave it in one of them, as C4 does.
+        line_keep_one: leave it in one of them (C4).
+        rehydrate: give shards a column ``weight`` by ``cluster_size``, as FineWeb-2 does.
         line_least_chars: a document of which less is left after that is removed (mC4's 200 characters).
     """
 
@@ -170,6 +168,8 @@ class Dedup:
     fold_numbers: bool = False
     verify: float = 0.7
     bucket_pairs: int = 64
+    rehydrate: bool = False
+    line_definition: str = "boilerplate"
     line_documents: int = 6
     line_keep_one: bool = False
     line_least_chars: int = 200
@@ -278,14 +278,14 @@ def load(preset: str | None = None, file: str | None = None, settings: typing.Se
     Raises:
         UsageError: a preset or file is missing or malformed, a key unknown, a value of the wrong type.
     """
-    from_file = _read_yaml(Path(file)) if file else {}
+    from_file = read_yaml(Path(file)) if file else {}
     chosen = preset or from_file.pop("preset", None) or DEFAULT_PRESET
     from_file.pop("preset", None)
     merged: dict[str, Any] = {}
-    _merge(merged, _preset(chosen))
-    _merge(merged, from_file)
-    for setting in settings:
-        _merge(merged, _setting(setting))
+    merge(merged, _preset(chosen))
+    merge(merged, from_file)
+    for text in settings:
+        merge(merged, setting(text))
     return from_dict({**merged, "preset": chosen})
 
 
@@ -298,7 +298,7 @@ def from_dict(values: dict[str, Any]) -> Config:
     Returns:
         The configuration.
     """
-    return typing.cast(Config, _convert(values, Config, ""))
+    return typing.cast(Config, convert(values, Config, ""))
 
 
 def preset_names() -> list[str]:
@@ -313,87 +313,5 @@ def preset_names() -> list[str]:
 def _preset(name: str) -> dict[str, Any]:
     path = PRESETS / f"{name}.yaml"
     if not path.is_file():
-        raise UsageError(f"unknown preset {name!r}{_nearest(name, preset_names())}")
-    return _read_yaml(path)
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read configuration {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if values is not None and not isinstance(values, dict):
-        raise UsageError(f"{path}: expected sections with keys, found {type(values).__name__}")
-    return values or {}
-
-
-def _setting(setting: str) -> dict[str, Any]:
-    path, equals, raw = setting.partition("=")
-    if not equals or not path:
-        raise UsageError(f"--set {setting}: expected section.key=value")
-    try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise UsageError(f"--set {setting}: the value is not YAML: {' '.join(str(error).split())}") from error
-    for key in reversed(path.split(".")):
-        value = {key: value}
-    return typing.cast(dict[str, Any], value)
-
-
-def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
-    for key, value in values.items():
-        if isinstance(value, dict) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = value
-
-
-def _nearest(name: str, known: typing.Iterable[str]) -> str:
-    options = sorted(known)
-    close = difflib.get_close_matches(name, options, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(options)}"
-
-
-def _convert(value: Any, kind: Any, where: str) -> Any:
-    """Check a plain value against a type and give it that type."""
-    if dataclasses.is_dataclass(kind):
-        return _convert_section(value, typing.cast(type, kind), where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        return None if value is None else _convert(value, arguments[0], where)
-    if origin is tuple:
-        items = [value] if isinstance(value, str) else value
-        if not isinstance(items, list | tuple):
-            raise UsageError(f"{where}: expected a list, found {value!r}")
-        return tuple(_convert(item, arguments[0], f"{where}[{index}]") for index, item in enumerate(items))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise UsageError(f"{where}: expected keys and values, found {value!r}")
-        return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise UsageError(f"{where}: expected {kind.__name__}, found {value!r}")
-    return value
-
-
-def _convert_section(value: Any, kind: type, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise UsageError(f"{where or 'configuration'}: expected keys and values, found {value!r}")
-    hints = typing.get_type_hints(kind)
-    unknown = [key for key in value if key not in hints]
-    if unknown:
-        full = f"{where}.{unknown[0]}".lstrip(".")
-        raise UsageError(f"unknown key {full!r}{_nearest(str(unknown[0]), hints)}")
-    missing = [
-        entry.name
-        for entry in dataclasses.fields(kind)
-        if entry.name not in value
-        and entry.default is dataclasses.MISSING
-        and entry.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise UsageError(f"{where}: {missing[0]!r} is missing")
-    return kind(**{key: _convert(item, hints[key], f"{where}.{key}".lstrip(".")) for key, item in value.items()})
+        raise UsageError(f"unknown preset {name!r}{nearest(name, preset_names())}")
+    return read_yaml(path)

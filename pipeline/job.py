@@ -86,6 +86,8 @@ def shard_stage(run: Run) -> Stage:
         annotate=config.annotate,
         rules=rules.resolve(config),
         config=config.assemble,
+        weighted=config.dedup.rehydrate,
+        line_definition=config.dedup.line_definition,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from filters import contamination, heuristics, profiles, registry
 from filters.contamination import Sets
+from filters.fingerprints import C4, LINE_DEFINITIONS
 from filters.heuristics import limits as heuristic_limits
 from filters.heuristics.definition import Options
 from filters.minhash import Parameters
@@ -14,6 +15,8 @@ from pipeline.config import Assemble, Config, Dedup, Rule
 from pipeline.errors import UsageError
 
 NO_PROFILE = "no_profile"
+# C4 removes a page of which less is left after repeated lines are cut (TensorFlow Datasets text/c4_utils.py).
+C4_SENTENCES = 3
 _COUNTS = ("evaluated", "exempt", "fired", "only", "first")
 # Signals that languages without a word list do not have.
 BY_LANGUAGE = frozenset(
@@ -81,8 +84,9 @@ def across_documents(config: Config) -> tuple[Rule, ...]:
         if level in asked
     ]
     if "line" in dedup.levels:
-        least = dedup.line_least_chars
-        found.append(Rule(name="lines_left", signal="characters left by lines", min=least, source="dedup.levels: line"))
+        c4 = dedup.line_definition == C4
+        left = ("sentences", C4_SENTENCES) if c4 else ("characters", dedup.line_least_chars)
+        found.append(Rule(name="lines_left", signal=f"{left[0]} left", min=left[1], source="dedup.levels: line"))
     if cap:
         found.append(Rule(name="host_cap", signal="documents of its host", max=cap, source="urls.host_cap"))
     return tuple(found)
@@ -109,6 +113,7 @@ def settings(config: Config) -> registry.Settings:
     return registry.Settings(
         heuristics=Options(badwords=words_by_language),
         minhash=parameters(config.dedup),
+        line_definition=config.dedup.line_definition,
         evaluation=Sets(config.contamination.files, config.contamination.words),
     )
 
@@ -221,6 +226,9 @@ def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
             raise UsageError(f"dedup.prefer: {name!r} is neither 'newest' nor a signal that is a number")
     if not 0 <= dedup.verify <= 1:
         raise UsageError(f"dedup.verify: expected a similarity of 0 (off) to 1, found {dedup.verify}")
+    if dedup.line_definition not in LINE_DEFINITIONS:
+        known = ", ".join(LINE_DEFINITIONS)
+        raise UsageError(f"dedup.line_definition: unknown definition {dedup.line_definition!r}; known: {known}")
     for name in ("bucket_pairs", "line_documents"):
         if getattr(dedup, name) < 2:
             raise UsageError(f"dedup.{name}: expected 2 or more, found {getattr(dedup, name)}")

@@ -130,6 +130,18 @@ DATA = pa.schema(
 )
 
 
+def data(*, weighted: bool) -> pa.Schema:
+    """The columns of training shards.
+
+    Args:
+        weighted: whether they say how often a document should be seen.
+
+    Returns:
+        The schema.
+    """
+    return DATA.append(pa.field("weight", pa.int32())) if weighted else DATA
+
+
 def signals(filters: Iterable[Filter]) -> pa.Schema:
     """The columns of ``signals/``: the document's id, those of each filter, and why none could be computed.
 

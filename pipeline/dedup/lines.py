@@ -7,6 +7,7 @@ the page's.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.fingerprints import LONG
+from filters.fingerprints import C4, LONG
 from pipeline.dedup import standing
 from pipeline.dedup.standing import DUPLICATES, Scope
 from pipeline.inputs import Split
@@ -34,12 +35,14 @@ class LineExchange(Exchange):
 
     Attributes:
         scope: which documents take part.
+        definition: which lines are compared; by C4's a line stays in the document whose address has the smallest MD5.
         documents: in how many a line must stand to be cut.
         keep_one: leave it in the one with the smallest id.
     """
 
     name: ClassVar[str] = "dedup-line"
     scope: Scope
+    definition: str
     documents: int
     keep_one: bool
 
@@ -52,18 +55,26 @@ class LineExchange(Exchange):
         Yields:
             Blocks by range of line.
         """
-        for rows in self.scope.standing(unit, ("line_hashes",), ("host",)):
+        for rows in self.scope.standing(unit, ("line_hashes",), ("host", "url")):
             hashes = np.frombuffer(b"".join(row["line_hashes"] for row in rows), dtype="<u8").astype(np.uint64)
             counts = [len(row["line_hashes"]) // 8 for row in rows]
             places = np.array([row["place"] for row in rows], dtype=np.uint64)
-            # Half an id orders documents well enough: by chance two agree in it once in 2**64.
-            columns = np.stack((places, standing.ids(rows)[:, 0]), axis=1)
+            columns = np.stack((places, self._order(rows)), axis=1)
             hosts = np.repeat(hash_hosts([row["host"] or "" for row in rows]), counts)
             is_long = (hashes & LONG) != 0
             keys = np.where(is_long, hashes, (hashes ^ hosts) * _SPREAD)
             named = is_long | (hosts != hash_hosts([""])[0])
             found = np.concatenate((np.stack((keys, hashes), axis=1), np.repeat(columns, counts, axis=0)), axis=1)
             yield from blocks_by_range(keys[named], found[named], self.ranges)
+
+    def _order(self, rows: list[dict[str, Any]]) -> Hashes:
+        """What documents are ordered by; half of it is enough: by chance two agree in 64 bits once in 2**64."""
+        if self.definition == C4:
+            data = b"".join(
+                hashlib.md5((row["url"] or "").encode(), usedforsecurity=False).digest()[:8] for row in rows
+            )
+            return np.frombuffer(data, dtype=">u8").astype(np.uint64)
+        return standing.ids(rows)[:, 0]
 
     def settle(self, number: int, blocks: list[bytes]) -> Settled:
         """Find the lines of one range that are cut.

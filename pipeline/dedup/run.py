@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from filters.fingerprints import C4
 from filters.minhash import Parameters
 from pipeline.config import Dedup
 from pipeline.dedup.bands import BandExchange
@@ -68,8 +69,9 @@ def deduplicate(task: Task) -> None:
                 ranges=_ranges(task.documents * _LINE_BYTES),
                 splits=scope.splits,
                 scope=replace(scope, prefer=()),
-                documents=task.config.line_documents,
-                keep_one=task.config.line_keep_one,
+                definition=task.config.line_definition,
+                documents=2 if task.config.line_definition == C4 else task.config.line_documents,
+                keep_one=task.config.line_definition == C4 or task.config.line_keep_one,
             )
             _in_waves(task, line)
         else:

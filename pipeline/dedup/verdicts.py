@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from filters.fingerprints import C4
 from pipeline.config import Dedup
 from pipeline.dedup.lines import LEVEL
 from pipeline.dedup.standing import KNOWN, duplicates
-from pipeline.rules import Judge
+from pipeline.rules import C4_SENTENCES, Judge
 
 LINES_REASON = "lines_left"
 
@@ -57,7 +58,7 @@ class Verdicts:
         Returns:
             Their names.
         """
-        return ("line_hashes", "line_chars", "text_chars") if LEVEL in self._config.levels else ()
+        return ("line_hashes", "line_sizes", "text_chars") if LEVEL in self._config.levels else ()
 
     def judge(self, number: int, row: Mapping[str, Any], judge: Judge, reasons: list[str]) -> dict[str, Any]:
         """Ask every level of a document that no rule removes, until one does.
@@ -77,12 +78,20 @@ class Verdicts:
             if reasons:
                 return {"survivor": survivor}
         cut = self._cuts.get(number)
-        if LEVEL in self._config.levels:
-            left = row["text_chars"] - (_chars(row, cut) if cut else 0)
+        if LEVEL not in self._config.levels:
+            return {"cluster_size": self._sizes.get(number, 1)}
+        if self._config.line_definition == C4:
+            # All documents are looked at again: second copies within a page go too.
+            cut = cut or []
+            judge.add(LINES_REASON, _sizes(row, cut, kept=True) < C4_SENTENCES, reasons)
+        else:
+            left = row["text_chars"] - (_sizes(row, cut) if cut else 0)
             judge.add(LINES_REASON, bool(cut) and left < self._config.line_least_chars, reasons)
         return {"cluster_size": self._sizes.get(number, 1), "cut": cut}
 
 
-def _chars(row: Mapping[str, Any], cut: list[int]) -> int:
+def _sizes(row: Mapping[str, Any], cut: list[int], *, kept: bool = False) -> int:
+    """Sizes of lines that are cut, or of the others."""
     hashes = np.frombuffer(row["line_hashes"], dtype="<u8")
-    return int(np.frombuffer(row["line_chars"], dtype="<u4")[np.isin(hashes, np.array(cut, dtype=np.uint64))].sum())
+    chosen = np.isin(hashes, np.array(cut, dtype=np.uint64), invert=kept)
+    return int(np.frombuffer(row["line_sizes"], dtype="<u4")[chosen].sum())

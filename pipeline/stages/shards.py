@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters import registry
-from filters.fingerprints import without_lines
+from filters.fingerprints import BOILERPLATE, without_lines
 from pipeline import schema
 from pipeline.config import Annotate, Assemble, Rule
+from pipeline.dedup.rehydration import weights
 from pipeline.io import storage
 from pipeline.io.parquet import GROUP_ROWS, RowWriter, group_lengths, open_file, row_writers
 from pipeline.rules import columns_needed
@@ -120,6 +121,12 @@ class ShardStage(Stage):
     annotate: Annotate
     rules: tuple[Rule, ...]
     config: Assemble
+    weighted: bool = False
+    line_definition: str = BOILERPLATE
+
+    @property
+    def _schema(self) -> pa.Schema:
+        return schema.data(weighted=self.weighted)
 
     def process(self, unit: Shard | Ledger, progress: Progress) -> dict[str, Any]:
         """Write one shard, or one pair of ledger files.
@@ -143,7 +150,7 @@ class ShardStage(Stage):
         tally = Tally()
         with (
             tempfile.TemporaryDirectory(prefix="joeira-shard-") as place,
-            row_writers({"data": target}, {"data": schema.DATA}) as writers,
+            row_writers({"data": target}, {"data": self._schema}) as writers,
         ):
             paths = [os.path.join(place, str(number)) for number in range(len(bounds))]
             self._spill(unit, bounds, paths, progress)
@@ -169,12 +176,12 @@ class ShardStage(Stage):
         """Deal a shard's rows to files by ranges of ids."""
         with contextlib.ExitStack() as stack:
             files = [
-                stack.enter_context(pa.ipc.new_stream(stack.enter_context(pa.OSFile(path, "wb")), schema.DATA))
+                stack.enter_context(pa.ipc.new_stream(stack.enter_context(pa.OSFile(path, "wb")), self._schema))
                 for path in paths
             ]
             for place, (key, numbers) in enumerate(unit.pieces):
                 for group in self._row_groups(key, numbers):
-                    rows = _training_columns(group.filter(pc.field("outcome") == KEPT))
+                    rows = _training_columns(group.filter(pc.field("outcome") == KEPT), self._schema)
                     bucket = np.searchsorted(bounds, np.array(rows["id"].to_pylist(), dtype=np.str_), side="right") - 1
                     for number in np.unique(bucket).tolist():
                         files[number].write_table(rows.filter(pa.array(bucket == number)))
@@ -204,7 +211,19 @@ class ShardStage(Stage):
                 piece = extra.slice(start, lengths[number])
                 for name in piece.column_names:
                     table = table.append_column(name, piece[name])
-            yield _without_cut_lines(table) if text else table
+            yield self._without_cut_lines(table) if text else table
+
+    def _without_cut_lines(self, table: pa.Table) -> pa.Table:
+        """Texts without the lines that deduplication cuts."""
+        if table["cut"].null_count == len(table):
+            return table
+        languages = table["language"].to_pylist() if "language" in table.column_names else [""] * len(table)
+        rows = zip(table["text"].to_pylist(), languages, table["cut"].to_pylist(), strict=True)
+        texts = [
+            text if cut is None else without_lines(text, language, frozenset(cut), self.line_definition)
+            for text, language, cut in rows
+        ]
+        return table.set_column(table.column_names.index("text"), "text", pa.array(texts, pa.string()))
 
     def _ledger(self, unit: Ledger, progress: Progress) -> dict[str, Any]:
         names = {"removed": schema.REMOVED, "failed": schema.FAILED}
@@ -240,16 +259,6 @@ class ShardStage(Stage):
                 yield _ledger_row(row)
 
 
-def _without_cut_lines(table: pa.Table) -> pa.Table:
-    """Texts without the lines that deduplication cuts."""
-    if table["cut"].null_count == len(table):
-        return table
-    languages = table["language"].to_pylist() if "language" in table.column_names else [""] * len(table)
-    rows = zip(table["text"].to_pylist(), languages, table["cut"].to_pylist(), strict=True)
-    texts = [without_lines(text, language, frozenset(cut)) if cut else text for text, language, cut in rows]
-    return table.set_column(table.column_names.index("text"), "text", pa.array(texts, pa.string()))
-
-
 def _bucket_rows(rows: int, shard_mib: int) -> int:
     """Rows sorted in memory at once: whole row groups, some 8 MiB of a full shard."""
     buckets = max(1, shard_mib // 8)
@@ -274,16 +283,18 @@ def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "stage": "assemble", "detail": copy_of, "scores": sorted(numbers.items())}
 
 
-def _training_columns(table: pa.Table) -> pa.Table:
+def _training_columns(table: pa.Table, columns_wanted: pa.Schema) -> pa.Table:
     """The columns of a training shard, in order; what no stage has judged yet is null or unknown."""
     rows = len(table)
     constants = {"consent": "unknown"}
     columns = []
-    for entry in schema.DATA:
+    for entry in columns_wanted:
         if entry.name in table.column_names:
             columns.append(table[entry.name].cast(entry.type))
+        elif entry.name == "weight":
+            columns.append(weights(table["cluster_size"]))
         elif entry.name in constants:
             columns.append(pa.array([constants[entry.name]] * rows, entry.type))
         else:
             columns.append(pa.nulls(rows, entry.type))
-    return pa.table(columns, schema=schema.DATA)
+    return pa.table(columns, schema=columns_wanted)

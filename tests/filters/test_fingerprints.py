@@ -64,5 +64,5 @@ def test_columns_are_packed_little_endian() -> None:
     assert len(found["text_digest"]) == 16
     assert len(found["minhash"]) == 6 * 8
     assert np.frombuffer(found["line_hashes"], dtype="<u8").tolist() == hashes(text)
-    assert np.frombuffer(found["line_chars"], dtype="<u4").sum() == sum(map(len, BODY))
+    assert np.frombuffer(found["line_sizes"], dtype="<u4").sum() == sum(map(len, BODY))
     assert found["shingle_count"] > 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections import defaultdict
@@ -9,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from filters import minhash
@@ -17,6 +19,7 @@ from pipeline import config, exchanges, rules, runs
 from pipeline.cli import main
 from pipeline.dedup import run as dedup_run
 from pipeline.dedup.bands import BandExchange
+from pipeline.dedup.rehydration import weights
 from pipeline.errors import UsageError
 from tests.conftest import Curate, digests, manifest, rows
 
@@ -122,6 +125,19 @@ def test_levels_carry_what_they_stand_for(curate: Curate, tmp_path: Path) -> Non
     assert reasons == {"old": "duplicate_url", "mirror": "duplicate_exact", "near": "duplicate_near"}
 
 
+def test_weights_by_what_a_document_stands_for(curate: Curate, tmp_path: Path) -> None:
+    # FineWeb-2's table: 1 to 1, 2 to 2, 3 and 4 to 3, 5 to 99 to 5, 100 to 999 to 8, 1,000 and more to 1.
+    sizes = {1: 1, 2: 2, 3: 3, 4: 3, 5: 5, 99: 5, 100: 8, 999: 8, 1000: 1}
+    assert weights(pa.chunked_array([list(sizes)])).to_pylist() == list(sizes.values())
+    documents = [{"id": "a", "text": text(1)}, {"id": "b", "text": text(1)}, {"id": "c", "text": text(2)}]
+    source = write(tmp_path / "in.jsonl", documents)
+    run = curate(source, options=(*OPTIONS, *LEVELS, "--set", "dedup.rehydrate=true"))
+    assert sorted((row["cluster_size"], row["weight"]) for row in rows(run, "data")) == [(1, 1), (2, 2)]
+    fields = json.loads((run / "croissant.json").read_text())["recordSet"][0]["field"]
+    assert "weight" in {field["name"] for field in fields}
+    assert "Duplicates are resolved by url, exact, near, line" in (run / "README.md").read_text()
+
+
 def test_only_documents_that_no_rule_removes_are_compared(curate: Curate, tmp_path: Path) -> None:
     base = text(3)
     documents = [
@@ -149,6 +165,17 @@ def test_boilerplate_is_cut_and_what_is_left_is_asked_again(curate: Curate, tmp_
     assert [row["reason"] for row in rows(run, "removed")] == ["lines_left"]
     one = curate(source, output="one", options=(*OPTIONS, *LEVELS, "--set", "dedup.line_keep_one=true"))
     assert sum(footer in row["text"] for row in rows(one, "data")) <= 1
+
+
+def test_lines_by_the_definition_of_c4(curate: Curate, shared: Path, tmp_path: Path) -> None:
+    """TensorFlow Datasets' own test, whose pages and answers stand in the shared cases."""
+    with gzip.open(shared / "filters/filter_cases.dev.jsonl.gz", "rt", encoding="utf-8") as lines:
+        (case,) = [case for case in map(json.loads, lines) if case["filter"] == "line_dedup"]
+    source = write(tmp_path / "in.jsonl", case["input"]["docs"])
+    definition = ("--set", "dedup.levels=[line]", "--set", "dedup.line_definition=c4_tfds")
+    run = curate(source, options=(*OPTIONS, *definition))
+    assert {row["url"]: row["text"] for row in rows(run, "data")} == case["expect"]["kept_docs"]
+    assert {row["reason"] for row in rows(run, "removed")} == {"lines_left"}
 
 
 def test_neither_order_nor_files_nor_ranges_matter(
@@ -207,9 +234,10 @@ def test_signatures_of_other_parameters_are_refused_by_name(curate: Curate, tmp_
     ("settings", "message"),
     [
         (("dedup.levels=[near]",), "near needs the signal 'minhash'"),
-        (("dedup.levels=[fuzzy]",), "unknown level 'fuzzy'; known: url, exact, near, line"),
-        (("dedup.levels=[url, url]",), "expected each once and in the order url, exact, near, line"),
+        (("dedup.levels=[fuzzy]",), "unknown level 'fuzzy'; known: known, url, exact, near, line"),
+        (("dedup.levels=[url, url]",), "expected each once and in the order known, url, exact, near, line"),
         (("dedup.prefer=[beauty]",), "'beauty' is neither 'newest' nor a signal"),
+        (("dedup.line_definition=c5",), "unknown definition 'c5'; known: boilerplate, c4_tfds"),
         (("dedup.verify=7",), "expected a similarity of 0 .off. to 1, found 7"),
         (("dedup.rows=0",), "dedup.rows: expected 1 or more, found 0"),
     ],
