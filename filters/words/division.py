@@ -112,7 +112,7 @@ class Division:
             simple &= ~own_way[ended.places]
             odd |= own_way
         odd[ended.places[simple]] = False
-        return simple, np.flatnonzero(odd)
+        return simple, odd.nonzero()[0]
 
     def _cuts(self, marks: Codes, letters: Codes) -> Mask:
         listed: Mask = self._marks[np.minimum(marks, 127)]
@@ -126,7 +126,7 @@ class Division:
         known = self._memory.rows
         keys = words.hashes[places].tolist()
         rows = np.fromiter(map(known.get, keys, repeat(-1)), dtype=np.int64, count=len(keys))
-        missing = np.flatnonzero(rows < 0).tolist()
+        missing = (rows < 0).nonzero()[0].tolist()
         if missing:
             new = {keys[index]: int(places[index]) for index in missing}
             self._memory.learn(list(new), [self._divide(words.string(place)) for place in new.values()])

@@ -12,11 +12,11 @@ from functools import cached_property
 
 import numpy as np
 
-from filters.words.sequence import Hashes, Integers, Words
+from filters.words.sequence import Hashes, Integers, Mask, Words
 
 # Joins the hashes of words; not the base of these, or "ab c" would be "a bc".
 _JOIN = np.uint64(0xD6E8FEB86659FD93)
-_BATCH = (5, 6, 7, 8, 9, 10)
+_LONGER = (3, 4, 5, 6, 7, 8, 9, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,11 @@ class Repeats:
 
     Attributes:
         positions: where they begin, ascending; R of them.
-        codes: a number for each that equal ones share.
-        counts: by that number, how often it stands there.
-        hashes: their hashes.
+        codes: a number below R for each that equal ones share.
     """
 
     positions: Integers
     codes: Integers
-    counts: Integers
-    hashes: Hashes
 
 
 class NGrams:
@@ -82,47 +78,36 @@ class NGrams:
             Them; none where the text is too short.
         """
         if n not in self._repeats:
-            if n > _BATCH[0]:
-                self._repeats.update(zip(_BATCH[1:], self._find_longer(), strict=True))
+            if n == 2:
+                self._repeats[2] = _repeats(np.arange(len(self._pairs)), self._pairs)
             else:
-                self._repeats[n] = self._find(n)
+                self._repeats.update(zip(_LONGER, self._find_longer(), strict=True))
         return self._repeats[n]
 
-    def _find(self, n: int) -> Repeats:
-        count = len(self._words) - n + 1
-        if n == 2:
-            positions = np.arange(max(count, 0))
-            before = self._words.hashes[:-1]
-        else:
-            shorter = self.repeats(n - 1)
-            if shorter is _NONE:
-                return _NONE
-            fits = shorter.positions < count
-            positions, before = shorter.positions[fits], shorter.hashes[fits]
-        if len(positions) < 2:
-            return _NONE
-        last = positions + n - 1
-        return _repeats(positions, before * _JOIN + self._words.hashes[last])
+    @cached_property
+    def _pairs(self) -> Hashes:
+        hashes = self._words.hashes
+        return hashes[:-1] * _JOIN + hashes[1:]
 
     def _find_longer(self) -> list[Repeats]:
-        """Those of all lengths above 5 at once: few 5-grams stand twice, so a NumPy call costs more than its work."""
-        shorter = self.repeats(_BATCH[0])
-        if shorter is _NONE:
-            return [_NONE] * (len(_BATCH) - 1)
-        hashes = np.empty((len(_BATCH) - 1, len(shorter.positions)), dtype=np.uint64)
-        before = shorter.hashes
-        beyond = len(self._words)
-        for row, n in enumerate(_BATCH[1:]):
-            last = shorter.positions + n - 1
-            inside = np.minimum(last, beyond - 1)
-            before = before * _JOIN + self._words.hashes[inside]
-            # Past the end stands what equals nothing else.
-            hashes[row] = before
-            if last[-1] >= beyond:
-                hashes[row][last >= beyond] = shorter.positions[last >= beyond].astype(np.uint64)
+        """All lengths at once: few pairs stand twice, so each NumPy call costs more than its work."""
+        positions = self.repeats(2).positions
+        found = [_NONE] * len(_LONGER)
+        if not len(positions):
+            return found
+        # What goes over the end equals nothing: no word has the hash 0.
+        padded = np.concatenate((self._words.hashes, np.zeros(_LONGER[-1], dtype=np.uint64)))
+        hashes = np.empty((len(_LONGER), len(positions)), dtype=np.uint64)
+        before = self._pairs[positions]
+        for row, n in enumerate(_LONGER):
+            before = np.add(before * _JOIN, padded[positions + (n - 1)], out=hashes[row])
         ordered = np.sort(hashes, axis=1)
-        any_twice = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1).tolist()
-        return [_repeats(shorter.positions, hashes[row]) if twice else _NONE for row, twice in enumerate(any_twice)]
+        same = ordered[:, 1:] == ordered[:, :-1]
+        for row, twice in enumerate(same.any(axis=1).tolist()):
+            if not twice:
+                break
+            found[row] = _of_sorted(positions, hashes[row], ordered[row], same[row])
+        return found
 
     def top(self, n: int, *, longest: bool = False) -> tuple[int, int]:
         """The most frequent n-gram.
@@ -137,9 +122,10 @@ class NGrams:
         repeats = self.repeats(n)
         if not len(repeats.positions):
             return (int(np.argmax(self.lengths(n))) if longest else 0), 1
-        most = int(repeats.counts.max())
-        candidates = repeats.positions[repeats.counts[repeats.codes] == most]
-        return int(candidates[np.argmax(self.lengths(n)[candidates])] if longest else candidates[0]), most
+        counts = np.bincount(repeats.codes)
+        most = int(counts.max())
+        candidates = repeats.positions[counts[repeats.codes] == most]
+        return int(candidates[self.lengths(n)[candidates].argmax()] if longest else candidates[0]), most
 
     def chars(self, position: int, n: int) -> int:
         """Characters of one n-gram, without spaces.
@@ -225,7 +211,7 @@ class NGrams:
         if not len(repeats.positions):
             return 0
         # Written from the end, the first of each group is what stays.
-        first = np.zeros(len(repeats.counts), dtype=np.int64)
+        first = np.zeros(len(repeats.positions), dtype=np.int64)
         first[repeats.codes[::-1]] = repeats.positions[::-1]
         positions = repeats.positions[first[repeats.codes] != repeats.positions]
         overlap = np.zeros(len(positions), dtype=np.int64)
@@ -235,19 +221,21 @@ class NGrams:
 
 
 _EMPTY = np.zeros(0, dtype=np.int64)
-_TRUE = np.ones(1, dtype=bool)
-_NONE = Repeats(_EMPTY, _EMPTY, _EMPTY, _EMPTY.astype(np.uint64))
+_NONE = Repeats(_EMPTY, _EMPTY)
 
 
 def _repeats(positions: Integers, hashes: Hashes) -> Repeats:
     # Sorting values is many times faster than sorting positions, and most texts repeat little.
     ordered = np.sort(hashes)
-    later = ordered[1:][ordered[1:] == ordered[:-1]]
+    return _of_sorted(positions, hashes, ordered, ordered[1:] == ordered[:-1])
+
+
+def _of_sorted(positions: Integers, hashes: Hashes, ordered: Hashes, same: Mask) -> Repeats:
+    later = ordered[1:][same]
     if not len(later):
         return _NONE
-    starts = np.flatnonzero(np.concatenate((_TRUE, later[1:] != later[:-1])))
-    repeated = later[starts]
-    counts = np.diff(starts, append=len(later)) + 1
-    codes = np.minimum(np.searchsorted(repeated, hashes), len(repeated) - 1)
-    kept = np.flatnonzero(repeated[codes] == hashes)
-    return Repeats(positions[kept], codes[kept], counts, hashes[kept])
+    # The first place of each repeated hash among those that come again is its code.
+    codes = later.searchsorted(hashes)
+    np.minimum(codes, len(later) - 1, out=codes)
+    kept = later[codes] == hashes
+    return Repeats(positions[kept], codes[kept])

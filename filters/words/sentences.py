@@ -10,7 +10,8 @@ from functools import lru_cache
 from filters.words import marks, rules, segment
 
 _END = re.compile(r"[.?!]+[\"'”’)\]]*(?=[^\S\n]+\S)")
-_LONGEST_ABBREVIATION = 16
+# The longest of the conventions has 7 characters, and quotes and brackets may open before it.
+_LONGEST_ABBREVIATION = 12
 _OPENING = "([{\"'“‘"
 
 
@@ -63,9 +64,11 @@ def by_text(lines: Sequence[str], language: str) -> int:
             start = match.start()
             first = max(0, start - _LONGEST_ABBREVIATION)
             space = max(text.rfind(" ", first, start), text.rfind("\n", first, start))
-            word = text[max(first, space + 1) : start].lstrip(_OPENING)
-            if f"{word}." in abbreviations or (len(word) == 1 and word.isalpha()):
-                continue
+            # A longer word is none, and most are.
+            if space >= 0 or first == 0:
+                word = text[max(first, space + 1) : start].lstrip(_OPENING)
+                if (len(word) == 1 and word.isalpha()) or f"{word}." in abbreviations:
+                    continue
         count += 1
     return count
 

@@ -184,7 +184,7 @@ class ChunkWords(Words):
         bits = Flag.of(codes)
         inside = np.zeros(len(codes) + 2, dtype=bool)
         np.equal(bits & _SPACE.bit, 0, out=inside[1:-1])
-        edges = np.flatnonzero(inside[1:] != inside[:-1])
+        edges = (inside[1:] != inside[:-1]).nonzero()[0]
         starts, ends = edges[::2], edges[1::2]
         self._text = text
         self._codes = codes
@@ -199,8 +199,8 @@ class ChunkWords(Words):
     def ended(self) -> Ended:
         """The chunks that are ASCII letters and one other character at the end."""
         last = self.starts + self.lengths - 1
-        odd = np.flatnonzero(self._char_bits & (NOT_PLAIN.bit | _SPACE.bit) == NOT_PLAIN.bit)
-        words = np.searchsorted(self.starts, odd, side="right") - 1
+        odd = (self._char_bits & (NOT_PLAIN.bit | _SPACE.bit) == NOT_PLAIN.bit).nonzero()[0]
+        words = self.starts.searchsorted(odd, side="right") - 1
         alone = np.bincount(words, minlength=len(self))[words] == 1
         places = words[alone & (odd == last[words]) & (self.lengths[words] > 1)]
         marks = self._codes[last[places]]
@@ -290,7 +290,7 @@ class HashSet:
     """
 
     # By the upper bits of a hash, whether any of the set has them: enough to rule nearly all out.
-    _BITS = np.uint64(16)
+    _BITS = np.uint64(14)
 
     def __init__(self, hashes: Hashes) -> None:
         self.hashes: Hashes = np.unique(hashes)
@@ -309,11 +309,13 @@ class HashSet:
         Returns:
             Positions, ascending.
         """
-        places = np.flatnonzero(self._hint[self._upper(hashes)])
+        if not len(self.hashes):
+            return np.zeros(0, dtype=np.int64)
+        places: Integers = self._hint[self._upper(hashes)].nonzero()[0]
         if not len(places):
             return places
         found = hashes[places]
-        nearest = np.minimum(np.searchsorted(self.hashes, found), len(self.hashes) - 1)
+        nearest = np.minimum(self.hashes.searchsorted(found), len(self.hashes) - 1)
         kept: Integers = places[self.hashes[nearest] == found]
         return kept
 
