@@ -6,8 +6,7 @@ settles must not depend on the order of its blocks. It may send blocks back to s
 concerns its documents.
 
 Receipts say how many bytes each unit packed, each range got and sent back, and each split got: an exchange in which
-they differ has lost something and fails. It is done when every range, and every split that something may be sent back
-to, has its receipt; one that was cut short runs again.
+they differ has lost something and fails. It is done when that was checked; one that was cut short runs again.
 """
 
 from __future__ import annotations
@@ -30,6 +29,7 @@ from pipeline.stages.base import ERROR_MARK, Slot, prepare_worker
 
 Hashes = NDArray[np.uint64]
 Block = tuple[int, bytes]
+_CHECKED = "checked"
 
 
 @dataclass
@@ -126,17 +126,15 @@ class Exchange(ABC):
         raise NotImplementedError(self.name)
 
     def done(self) -> bool:
-        """Whether every range is settled and every split has got what is its.
+        """Whether the exchange ran and was checked.
 
         Returns:
             True once there is nothing left to do.
         """
-        found = set(storage.list_dir(storage.join(self.work, "receipts", self.label), "*.json"))
-        wanted = [f"{number:05d}.json" for number in self.numbers]
-        return found.issuperset([*wanted, *(f"to-{key}.json" for key in self.splits)])
+        return storage.exists(self.receipt_path(_CHECKED))
 
     def check(self, units: Sequence[Any]) -> None:
-        """Compare what was sent with what arrived.
+        """Compare what was sent with what arrived, and note that it is the same.
 
         Args:
             units: everything that was packed.
@@ -162,6 +160,7 @@ class Exchange(ABC):
                 f"{sizes['back']} sent back, {sizes['got']} delivered, {len(missing)} receipts missing; "
                 "run the same command again, it repeats this step"
             )
+        storage.write_bytes(self.receipt_path(_CHECKED), b"{}")
 
     def receipt_path(self, name: str) -> str:
         """Where a receipt stands.
