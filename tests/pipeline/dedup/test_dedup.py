@@ -279,3 +279,20 @@ def test_dedup_is_a_stage_of_its_own(curate: Curate, corpus: list[dict[str, Any]
     for verb in ("annotate", "dedup", "assemble"):
         assert main([verb, *common]) == 0
     assert digests(tmp_path / "staged") == digests(whole)
+
+
+def test_cluster_cases_of_others(curate: Curate, shared: Path, tmp_path: Path) -> None:
+    """Sliding windows, chains, hard negatives and shared footers (filters/minhash_cases.dev.jsonl), all in one run."""
+    lines = (shared / "filters/minhash_cases.dev.jsonl").read_text("utf-8").splitlines()
+    cases = [case for case in map(json.loads, lines) if case["kind"] == "cluster"]
+    source = write(tmp_path / "in.jsonl", [document for case in cases for document in case["input"]["docs"]])
+    run = curate(source, options=(*OPTIONS, "--set", "dedup.levels=[near]"))
+    found = clusters(run, "near")
+    assert len(cases) > 20
+    for case in cases:
+        own = {document["id"] for document in case["input"]["docs"]}
+        together = {members & own for members in found if members & own}
+        alone = {frozenset({name}) for name in own - {name for members in together for name in members}}
+        # Two documents of J 0.84 share a band with a probability of 0.98, so extended cases may lose one link.
+        if case["tier"] == "core":
+            assert together | alone == {frozenset(members) for members in case["expect"]["clusters"]}, case["id"]
