@@ -19,7 +19,8 @@ import numpy as np
 
 from filters import minhash
 from filters.textview import TextView
-from filters.words.sequence import Hashes, HashSet, Integers
+from filters.words.sequence import Hashes, Integers
+from filters.words.sets import HashSet
 
 VERSION = "1"
 COLUMNS = {"contaminated_words": "int", "contaminated_items": "int", "contamination": "strings"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from pipeline import progress, rules, runners
@@ -43,6 +44,14 @@ def _documents(run: Run) -> int:
     return sum(receipt["documents"] for receipt in receipts(run, "annotate", run.splits))
 
 
+def _carry_out(run: Run, how: How, exchange: Exchange, units: Sequence[Any] = ()) -> None:
+    clean(run, [f"receipts/{exchange.label}"])
+    with progress.stated(exchange.label, how.quiet):
+        runners.run_exchange(
+            exchange, [*run.splits, *units], runner=how.runner, workers=how.workers, beam_args=how.beam_args
+        )
+
+
 def find_copies(run: Run, how: How) -> None:
     """Deduplicate, by the levels that the configuration names.
 
@@ -53,13 +62,6 @@ def find_copies(run: Run, how: How) -> None:
     if not run.config.dedup.levels:
         return
 
-    def run_exchange(exchange: Exchange, units: Sequence[Any]) -> None:
-        clean(run, [f"receipts/{exchange.label}"])
-        with progress.stated(exchange.label, how.quiet):
-            runners.run_exchange(
-                exchange, [*run.splits, *units], runner=how.runner, workers=how.workers, beam_args=how.beam_args
-            )
-
     forget(run.work)
     deduplicate(
         Task(
@@ -67,7 +69,7 @@ def find_copies(run: Run, how: How) -> None:
             config=run.config.dedup,
             parameters=rules.parameters(run.config.dedup),
             documents=_documents(run),
-            run=run_exchange,
+            run=partial(_carry_out, run, how),
         )
     )
 
@@ -87,8 +89,8 @@ def cap_hosts(run: Run, how: How) -> None:
         cap=run.config.urls.host_cap,
         scope=dataclasses.replace(scope(run), levels=run.config.dedup.levels),
     )
-    clean(run, ["receipts/hosts", "hosts"])
-    runners.run_exchange(exchange, run.splits, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+    clean(run, [exchange.name])
+    _carry_out(run, how, exchange)
 
 
 def counts(run: Run) -> dict[str, dict[str, int]]:

@@ -15,7 +15,8 @@ from filters import profiles
 from filters.heuristics.definition import Definition, Limit, Measured, Options, ratio
 from filters.textview import TextView
 from filters.words import marks
-from filters.words.sequence import Flag, Words, WordSet
+from filters.words.sequence import Flag, Words
+from filters.words.sets import WordSet
 
 _LIMITS = (
     Limit("word_count", 50, 100_000),

@@ -14,7 +14,8 @@ from filters.heuristics.definition import Definition, Limit, Measured, Number, O
 from filters.heuristics.gopher_quality import STOP_WORDS
 from filters.heuristics.gopher_repetition import DUP, NGRAM_LIMITS, TOP
 from filters.textview import TextView
-from filters.words.sequence import ChunkWords, Flag, WordSet
+from filters.words.sequence import ChunkWords, Flag
+from filters.words.sets import WordSet
 
 _END_MARKS = frozenset(".?!\"'")
 _ELLIPSES = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")

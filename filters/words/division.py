@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from filters.words.sequence import NOT_PLAIN, Bits, ChunkWords, Codes, Flag, Hashes, Integers, Mask, Words, WordSet
+from filters.words.sequence import NOT_PLAIN, Bits, ChunkWords, Codes, Flag, Hashes, Integers, Mask, Words
+from filters.words.sets import WordSet
 
 # What is remembered is bounded by chunks and by their parts, since one chunk may be a megabyte. When there is more,
 # all is forgotten: what is common comes back with the next texts.

@@ -12,7 +12,7 @@ from filters.minhash import Parameters, band_hashes
 from pipeline.dedup.clusters import write_pairs
 from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
-from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_range, rows_of
+from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_range, equal_runs, rows_of
 
 
 @dataclass(kw_only=True)
@@ -85,10 +85,7 @@ def candidate_pairs(rows: Hashes, bucket_pairs: int) -> tuple[Hashes, dict[str, 
         Distinct pairs of places, ascending, and counts.
     """
     ordered = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
-    new = np.ones(len(ordered), dtype=bool)
-    new[1:] = ordered[1:, 0] != ordered[:-1, 0]
-    starts = np.flatnonzero(new)
-    sizes = np.diff(starts, append=len(ordered))
+    starts, sizes = equal_runs(ordered[:, 0])
     places = ordered[:, 1]
     found = [np.empty((0, 2), dtype=np.uint64)]
     for size in np.unique(sizes[(sizes > 1) & (sizes <= bucket_pairs)]).tolist():

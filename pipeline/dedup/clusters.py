@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.dedup.standing import rows_in_split, splits_of
 from pipeline.io import storage
+from pipeline.io.parquet import write_table
 from pipeline.stages.exchange import Hashes
 
 Floats = NDArray[np.float64]
@@ -24,17 +25,13 @@ def write_pairs(work: str, step: str, number: int, pairs: Hashes, similarity: Fl
 
     Args:
         work: the directory that holds a folder for each stage.
-        step: ``candidates``, ``groups`` or ``verified``.
+        step: ``candidates``, ``provisional`` or ``verified``.
         number: the range.
         pairs: N x 2 places.
         similarity: of each.
     """
-    path = _pairs_path(work, step, number)
-    if not len(pairs):
-        storage.remove(path)
-        return
-    with storage.write_atomically(path) as file:
-        pq.write_table(pa.table([pairs[:, 0], pairs[:, 1], similarity], schema=PAIRS), file)
+    table = pa.table([pairs[:, 0], pairs[:, 1], similarity], schema=PAIRS)
+    write_table(_pairs_path(work, step, number), table)
 
 
 def read_pairs(work: str, step: str, numbers: Sequence[int]) -> tuple[Hashes, Floats]:
@@ -79,11 +76,8 @@ def write_clusters(
     for number, key in enumerate(splits):
         part = slice(int(bounds[number]), int(bounds[number + 1]))
         path = storage.join(work, "near", "clusters", f"{key}.parquet")
-        storage.remove(path)
-        if part.stop > part.start:
-            columns = [rows_in_split(places[part]), labels[part], similarity[part]]
-            with storage.write_atomically(path) as file:
-                pq.write_table(pa.table(columns, schema=_CLUSTERS), file)
+        columns = [rows_in_split(places[part]), labels[part], similarity[part]]
+        write_table(path, pa.table(columns, schema=_CLUSTERS))
 
 
 def read_clusters(work: str, key: str, place: int | None = None) -> dict[int, tuple[int, int]]:

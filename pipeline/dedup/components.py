@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.stages.exchange import equal_runs
+
 Nodes = NDArray[np.uint64]
 
 
@@ -91,13 +93,11 @@ def by_stars(edges: Nodes) -> tuple[Nodes, Nodes]:
 def _star(pairs: Nodes, keep: object) -> Nodes:
     """Ties neighbours of each first node to the smallest among node and neighbours."""
     ordered = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    new = np.ones(len(ordered), dtype=bool)
-    new[1:] = ordered[1:, 0] != ordered[:-1, 0]
-    starts = np.flatnonzero(new)
+    starts, sizes = equal_runs(ordered[:, 0])
     if not len(starts):
         return ordered
     smallest = np.minimum(np.minimum.reduceat(ordered[:, 1], starts), ordered[starts, 0])
-    centre = np.repeat(smallest, np.diff(starts, append=len(ordered)))
+    centre = np.repeat(smallest, sizes)
     chosen = keep(ordered[:, 0], ordered[:, 1])  # type: ignore[operator]
     tied = np.stack((centre, ordered[:, 1]), axis=1)[chosen]
     own = np.stack((smallest, ordered[starts, 0]), axis=1)

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from filters import urls
-from filters.fingerprints import text_digest
 from pipeline.dedup import standing
 from pipeline.dedup.clusters import read_clusters
+from pipeline.dedup.keys import digest, text_key, url_key
 from pipeline.dedup.standing import DUPLICATES, Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_number, blocks_by_range, rows_of
+from pipeline.io.parquet import write_table
+from pipeline.stages.exchange import (
+    Block,
+    Exchange,
+    Hashes,
+    Settled,
+    blocks_by_number,
+    blocks_by_range,
+    equal_runs,
+    rows_of,
+)
 
 # Columns before and after the preferences: key (2), place, weight, similarity; id (2).
 _HEAD, _TAIL = 5, 2
 _BACK = 9
 _ONE = int(np.float64(1).view(np.uint64))
-_EMPTY_TEXT = text_digest("")
 
 
 @dataclass(kw_only=True)
@@ -80,18 +86,13 @@ class GroupExchange(Exchange):
 
     def _key(self, row: Mapping[str, Any], members: Mapping[int, tuple[int, int]]) -> bytes | None:
         if self.level == "url":
-            try:
-                return _digest(urls.normalise(row["url"]).encode())
-            except ValueError:  # no web address: nothing else has it
-                return None
+            return url_key(row)
         if self.level == "exact":
-            digest: bytes = row["text_digest"]
-            if digest != _EMPTY_TEXT:
-                return digest
             # Pages in which no text is found are the same if their bytes are.
-            return _digest(row["payload_digest"].encode()) if row["payload_digest"] else None
+            payload = row["payload_digest"]
+            return text_key(row) or (digest(payload.encode()) if payload else None)
         cluster = members.get(row["place"])
-        return None if cluster is None else _digest(cluster[0].to_bytes(8, "big"))
+        return None if cluster is None else digest(cluster[0].to_bytes(8, "big"))
 
     def settle(self, number: int, blocks: list[bytes]) -> Settled:
         """Find the groups of one range.
@@ -131,10 +132,7 @@ def choose(rows: Hashes) -> Hashes:
         weight of all, and similarity.
     """
     best = rows[np.lexsort([rows[:, column] for column in (*range(rows.shape[1] - 1, _HEAD - 1, -1), 1, 0)])]
-    new = np.ones(len(best), dtype=bool)
-    new[1:] = (best[1:, :2] != best[:-1, :2]).any(axis=1)
-    starts = np.flatnonzero(new)
-    counts = np.diff(starts, append=len(best))
+    starts, counts = equal_runs(best[:, :2])
     if not len(starts):
         return np.empty((0, _BACK), dtype=np.uint64)
     sizes = np.add.reduceat(best[:, 3], starts)
@@ -157,9 +155,6 @@ def write_duplicates(work: str, level: str, name: str, found: Hashes) -> None:
         found: rows as :func:`choose` gives them; no file is written for none.
     """
     path = storage.join(work, "duplicates", level, f"{name}.parquet")
-    if not len(found):
-        storage.remove(path)
-        return
     found = found[np.argsort(found[:, 0])]
     columns: Sequence[Any] = (
         standing.rows_in_split(found[:, 0]),
@@ -171,9 +166,4 @@ def write_duplicates(work: str, level: str, name: str, found: Hashes) -> None:
         np.ascontiguousarray(found[:, 8]).view(np.float64),
         pa.nulls(len(found), DUPLICATES.field("lines").type),
     )
-    with storage.write_atomically(path) as file:
-        pq.write_table(pa.table(list(columns), schema=DUPLICATES), file)
-
-
-def _digest(value: bytes) -> bytes:
-    return hashlib.blake2b(value, digest_size=16, person=b"group").digest()
+    write_table(path, pa.table(list(columns), schema=DUPLICATES))

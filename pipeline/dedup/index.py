@@ -11,16 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters import urls
-from filters.fingerprints import text_digest
 from filters.minhash import Parameters, band_hashes
+from pipeline.dedup.keys import text_key, url_key
 from pipeline.errors import UsageError
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, row_writers
@@ -32,7 +30,6 @@ KEY_COLUMNS = 4
 _PART_BYTES = 256 << 20
 _DOCUMENTS = pa.schema([("id", pa.string()), ("minhash", pa.binary())])
 _KEYS = pa.schema([("high", pa.uint64()), ("low", pa.uint64()), ("kind", pa.uint64()), ("document", pa.uint64())])
-_EMPTY_TEXT = text_digest("")
 
 
 @dataclass(frozen=True)
@@ -78,13 +75,13 @@ def build(output: str, target: str, parameters: Parameters) -> dict[str, Any]:
         "parameters": asdict(parameters),
         "documents": count,
         "keys": keys,
-        "files": {name: hashlib.sha256(storage.read_bytes(storage.join(target, name))).hexdigest() for name in names},
+        "files": {name: _sha256(storage.join(target, name)) for name in names},
     }
     storage.write_bytes(storage.join(target, "index.json"), json.dumps(made, indent=1, sort_keys=True).encode())
     return made
 
 
-def check(path: str, parameters: Parameters) -> dict[str, Any]:
+def describe(path: str, parameters: Parameters) -> dict[str, Any]:
     """Read what an index says of itself.
 
     Args:
@@ -95,11 +92,11 @@ def check(path: str, parameters: Parameters) -> dict[str, Any]:
         What stands in ``index.json``.
 
     Raises:
-        UsageError: there is no index, it is damaged, or its signatures cannot be compared; says which.
+        UsageError: there is no index, or its signatures cannot be compared; says which.
     """
     try:
         made: dict[str, Any] = json.loads(storage.read_bytes(storage.join(path, "index.json")))
-        files = made["files"]
+        made["files"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"index {path}: index.json is missing or damaged; make it anew with joeira index") from error
     if made.get("format") != FORMAT:
@@ -108,11 +105,32 @@ def check(path: str, parameters: Parameters) -> dict[str, Any]:
         raise UsageError(
             f"index {path}: its signatures were made with {made['parameters']}, this run's with {asdict(parameters)}"
         )
-    for name, digest in files.items():
-        file = storage.join(path, name)
-        if not storage.exists(file) or hashlib.sha256(storage.read_bytes(file)).hexdigest() != digest:
-            raise UsageError(f"index {path}: {name} is missing, cut short or changed; make the index anew")
     return made
+
+
+def check(path: str, parameters: Parameters) -> None:
+    """Read a whole index, to see that it is as it was written.
+
+    Args:
+        path: its directory.
+        parameters: those of the run that is to be compared with it.
+
+    Raises:
+        UsageError: as :func:`describe`, or a file of it is damaged; says which.
+    """
+    for name, digest in describe(path, parameters)["files"].items():
+        file = storage.join(path, name)
+        if not storage.exists(file) or _sha256(file) != digest:
+            raise UsageError(f"index {path}: {name} is missing, cut short or changed; make the index anew")
+
+
+def _sha256(path: str) -> str:
+    # Of the bytes, wherever they lie, so that an index can be moved.
+    found = hashlib.sha256()
+    with storage.open_read(path) as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
 
 
 def keys_of(rows: list[dict[str, Any]], numbers: Hashes, parameters: Parameters) -> Hashes:
@@ -127,7 +145,7 @@ def keys_of(rows: list[dict[str, Any]], numbers: Hashes, parameters: Parameters)
         High and low half of each key, its kind, and the document.
     """
     found = [np.empty((0, KEY_COLUMNS), dtype=np.uint64)]
-    for kind, keys in ((URL, map(_url_key, rows)), (EXACT, (_text_key(row) for row in rows))):
+    for kind, keys in ((URL, map(url_key, rows)), (EXACT, map(text_key, rows))):
         listed = [(key, number) for key, number in zip(keys, numbers.tolist(), strict=True) if key]
         halves = np.frombuffer(b"".join(key for key, _ in listed), dtype=">u8").astype(np.uint64).reshape(-1, 2)
         called = np.array([number for _, number in listed], dtype=np.uint64)
@@ -225,18 +243,6 @@ def _write_part(work: str, target: str, parameters: Parameters, number: int, par
     return len(keys)
 
 
-def _url_key(row: dict[str, Any]) -> bytes | None:
-    try:
-        return hashlib.blake2b(urls.normalise(row["url"]).encode(), digest_size=16, person=b"group").digest()
-    except ValueError:
-        return None
-
-
-def _text_key(row: dict[str, Any]) -> bytes | None:
-    digest: bytes = row["text_digest"]
-    return None if digest == _EMPTY_TEXT else digest
-
-
 def digest(path: str) -> str:
     """What tells an index from another.
 
@@ -246,4 +252,4 @@ def digest(path: str) -> str:
     Returns:
         SHA-256 of ``index.json``.
     """
-    return hashlib.sha256(storage.read_bytes(str(Path(path) / "index.json"))).hexdigest()
+    return _sha256(storage.join(path, "index.json"))

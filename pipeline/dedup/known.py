@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from filters.minhash import Parameters
 from pipeline.dedup import standing
@@ -17,8 +16,17 @@ from pipeline.dedup.index import BAND, KEY_COLUMNS, IndexPart, keys_of, read_doc
 from pipeline.dedup.standing import DUPLICATES, KNOWN, Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.io.parquet import open_file
-from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_number, blocks_by_range, rows_of
+from pipeline.io.parquet import open_file, write_table
+from pipeline.stages.exchange import (
+    Block,
+    Exchange,
+    Hashes,
+    Settled,
+    blocks_by_number,
+    blocks_by_range,
+    equal_runs,
+    rows_of,
+)
 
 # Documents of indexes are called by numbers with the highest bit, and eight bits for the index.
 _OTHERS = 1 << 63
@@ -83,11 +91,7 @@ class KnownExchange(Exchange):
         found = rows_of(blocks, 3)
         path = storage.join(self.work, "duplicates", KNOWN, f"{key}.{self.wave[0]:05d}.parquet")
         known = list(self._known(key, found)) if len(found) else []
-        if not known:
-            storage.remove(path)
-            return
-        with storage.write_atomically(path) as file:
-            pq.write_table(pa.Table.from_pylist(known, schema=DUPLICATES), file)
+        write_table(path, pa.Table.from_pylist(known, schema=DUPLICATES))
 
     def _known(self, key: str, found: Hashes) -> Iterator[dict[str, Any]]:
         others = self._others(found[:, 2])
@@ -141,12 +145,10 @@ def shared_keys(rows: Hashes) -> Hashes:
         Document, kind, and the first document of an index that has the key.
     """
     ordered = rows[np.lexsort((rows[:, 3], rows[:, 2], rows[:, 1], rows[:, 0]))]
-    new = np.ones(len(ordered), dtype=bool)
-    new[1:] = (ordered[1:, :3] != ordered[:-1, :3]).any(axis=1)
-    starts = np.flatnonzero(new)
+    starts, sizes = equal_runs(ordered[:, :3])
     if not len(starts):
         return np.empty((0, 3), dtype=np.uint64)
-    group = np.cumsum(new) - 1
+    group = np.repeat(np.arange(len(starts)), sizes)
     other = ordered[:, 3] >= np.uint64(_OTHERS)
     first = np.full(len(starts), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(first, group[other], ordered[other, 3])

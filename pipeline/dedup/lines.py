@@ -14,15 +14,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from filters.fingerprints import C4, LONG
 from pipeline.dedup import standing
 from pipeline.dedup.standing import DUPLICATES, Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
-from pipeline.io.parquet import open_file
-from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_number, blocks_by_range, rows_of
+from pipeline.io.parquet import open_file, write_table
+from pipeline.stages.exchange import (
+    Block,
+    Exchange,
+    Hashes,
+    Settled,
+    blocks_by_number,
+    blocks_by_range,
+    equal_runs,
+    rows_of,
+)
 from pipeline.stages.hosts import hash_hosts
 
 LEVEL = "line"
@@ -111,8 +119,7 @@ class LineExchange(Exchange):
             pa.nulls(len(rows), DUPLICATES.field(name).type) for name in ("cluster", "survivor", "size", "similarity")
         ]
         columns.append(pa.ListArray.from_arrays(offsets, pa.array(cut[:, 1])))
-        with storage.write_atomically(path) as file:
-            pq.write_table(pa.table(columns, schema=DUPLICATES), file)
+        write_table(path, pa.table(columns, schema=DUPLICATES))
 
 
 def repeated_lines(rows: Hashes, documents: int, keep_one: bool) -> tuple[Hashes, dict[str, int]]:
@@ -127,10 +134,7 @@ def repeated_lines(rows: Hashes, documents: int, keep_one: bool) -> tuple[Hashes
         Place of a document and line to cut from it, and counts.
     """
     ordered = rows[np.lexsort((rows[:, 2], rows[:, 3], rows[:, 0]))]
-    new = np.ones(len(ordered), dtype=bool)
-    new[1:] = ordered[1:, 0] != ordered[:-1, 0]
-    starts = np.flatnonzero(new)
-    sizes = np.diff(starts, append=len(ordered))
+    starts, sizes = equal_runs(ordered[:, 0])
     cut = np.repeat(sizes >= documents, sizes)
     counts = {"lines": len(starts), "repeated": int(np.count_nonzero(sizes >= documents))}
     if keep_one:

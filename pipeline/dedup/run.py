@@ -15,7 +15,7 @@ from pipeline.dedup.bands import BandExchange
 from pipeline.dedup.clusters import read_pairs, write_clusters, write_pairs
 from pipeline.dedup.components import components
 from pipeline.dedup.groups import GroupExchange
-from pipeline.dedup.index import KEY_COLUMNS, IndexPart, check
+from pipeline.dedup.index import KEY_COLUMNS, IndexPart, describe
 from pipeline.dedup.known import KnownExchange, first_number
 from pipeline.dedup.lines import LineExchange
 from pipeline.dedup.standing import KNOWN, Scope
@@ -85,7 +85,7 @@ def _known(task: Task, scope: Scope) -> None:
     """Documents that indexes have; their keys are units of work beside the splits."""
     parts, keys = [], 0
     for place, path in enumerate(task.config.against):
-        keys += check(path, task.parameters)["keys"]
+        keys += describe(path, task.parameters)["keys"]
         names = sorted(storage.list_dir(path, "keys-*.parquet"))
         parts += [
             IndexPart(f"index-{place}-{name}", storage.join(path, name), first_number(place)) for name in names

@@ -112,6 +112,20 @@ def row_writers(paths: Mapping[str, str], schemas: Mapping[str, pa.Schema]) -> I
         raise
 
 
+def write_table(path: str, table: pa.Table) -> None:
+    """Write a small file at once; none is written for no rows, and an older one goes.
+
+    Args:
+        path: the final name.
+        table: the rows.
+    """
+    if not len(table):
+        storage.remove(path)
+        return
+    with storage.write_atomically(path) as file:
+        pq.write_table(table, file)
+
+
 def group_lengths(file: pq.ParquetFile) -> list[int]:
     """Rows in each row group of a file.
 

@@ -232,6 +232,22 @@ def rows_of(blocks: Iterable[bytes], columns: int) -> Hashes:
     return np.frombuffer(b"".join(blocks), dtype=np.uint64).reshape(-1, columns)
 
 
+def equal_runs(keys: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where equal keys stand together.
+
+    Args:
+        keys: rows of keys, sorted; one column or several.
+
+    Returns:
+        Where each run begins, and how long it is.
+    """
+    keys = keys[:, None] if keys.ndim == 1 else keys
+    new = np.ones(len(keys), dtype=bool)
+    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    return starts, np.diff(starts, append=len(keys))
+
+
 class _Worker(beam.DoFn):
     """What all ends share.
 

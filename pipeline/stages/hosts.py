@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
+from pipeline.io.parquet import write_table
 from pipeline.stages.exchange import Exchange, Hashes, Settled, blocks_by_range, rows_of
 
 REASON = "host_cap"
@@ -64,10 +65,8 @@ class HostExchange(Exchange):
         """
         found = rows_of(blocks, 2)
         hosts, counts, last = last_ranks(found, self.cap)
-        if len(hosts):
-            path = storage.join(self.work, self.name, f"{number:05d}.parquet")
-            with storage.write_atomically(path) as file:
-                pq.write_table(pa.table([hosts, last], schema=_SCHEMA), file)
+        path = storage.join(self.work, self.name, f"{number:05d}.parquet")
+        write_table(path, pa.table([hosts, last], schema=_SCHEMA))
         return Settled({"hosts": counts, "over": len(hosts)})
 
 

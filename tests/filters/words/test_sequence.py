@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.words import sequence
-from filters.words.sequence import BASE, ChunkWords, Flag, Words, WordSet
+from filters.words.sequence import BASE, ChunkWords, Flag, Words
+from filters.words.sets import WordSet
 
 TEXTS = st.text(st.sampled_from("ab cé.\n\t \u00a0\u2003\u3000日本\ud800\x1c,"), max_size=60) | st.text(max_size=40)
 LETTER = Flag(str.isalpha)
