@@ -137,8 +137,9 @@ class Dedup:
 
     Attributes:
         levels: out of ``known`` (what an index of another corpus has), ``url`` (normalised address), ``exact`` (text
-            but for white space), ``near`` (MinHash) and ``line`` (lines that many documents have are cut); each sees
-            what the ones before it left. All but ``url`` need the filter ``fingerprints``.
+            but for white space), ``near`` (MinHash), ``line`` (lines that many documents have are cut) and
+            ``substring`` (so are stretches of words that stood before, in the same split); each sees what the ones
+            before it left. ``known``, ``exact``, ``near`` and ``line`` need the filter ``fingerprints``.
         against: for ``known``, directories that ``joeira index`` wrote, with the same MinHash parameters.
         prefer: of the members of a cluster stays the first by these, each ``newest`` or a signal of which more is
             better; ties go to the smallest id.
@@ -154,8 +155,9 @@ class Dedup:
             fewer than three sentences go.
         line_documents: in how many documents a line must stand to be cut (short lines: in how many of one host).
         line_keep_one: leave it in one of them (C4).
+        substring_words: words of the shortest stretch that is cut where it stands again (Lee et al. 2022: 50 tokens).
+        least_chars: a document of which less is left after lines or stretches are cut is removed (mC4's 200).
         rehydrate: give shards a column ``weight`` by ``cluster_size``, as FineWeb-2 does.
-        line_least_chars: a document of which less is left after that is removed (mC4's 200 characters).
     """
 
     levels: tuple[str, ...] = ()
@@ -172,7 +174,8 @@ class Dedup:
     line_definition: str = "boilerplate"
     line_documents: int = 6
     line_keep_one: bool = False
-    line_least_chars: int = 200
+    substring_words: int = 50
+    least_chars: int = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 from pipeline import progress, rules, runners
-from pipeline.dedup.run import Task, deduplicate, forget
+from pipeline.dedup.run import deduplicate, forget
 from pipeline.dedup.standing import Scope
+from pipeline.dedup.task import Task
 from pipeline.io import storage
 from pipeline.job import How, clean, receipts
 from pipeline.runs import Run
+from pipeline.stages.base import Stage
 from pipeline.stages.exchange import Exchange
 from pipeline.stages.hosts import HostExchange
 from pipeline.tally import add_counts
@@ -52,6 +54,13 @@ def _carry_out(run: Run, how: How, exchange: Exchange, units: Sequence[Any] = ()
         )
 
 
+def _work(run: Run, how: How, stage: Stage) -> None:
+    clean(run, [f"receipts/{stage.name}"])
+    pending = stage.pending(run.splits)
+    with progress.shown(stage.name, [stage], run.splits, how.quiet):
+        runners.run([stage], pending, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
+
+
 def find_copies(run: Run, how: How) -> None:
     """Deduplicate, by the levels that the configuration names.
 
@@ -70,6 +79,7 @@ def find_copies(run: Run, how: How) -> None:
             parameters=rules.parameters(run.config.dedup),
             documents=_documents(run),
             run=partial(_carry_out, run, how),
+            work=partial(_work, run, how),
         )
     )
 
@@ -87,7 +97,7 @@ def cap_hosts(run: Run, how: How) -> None:
         work=run.work,
         ranges=1 + _documents(run) // _DOCUMENTS_A_RANGE,
         cap=run.config.urls.host_cap,
-        scope=dataclasses.replace(scope(run), levels=run.config.dedup.levels),
+        scope=dataclasses.replace(scope(run), dedup=run.config.dedup),
     )
     clean(run, [exchange.name])
     _carry_out(run, how, exchange)

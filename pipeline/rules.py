@@ -85,8 +85,11 @@ def across_documents(config: Config) -> tuple[Rule, ...]:
     ]
     if "line" in dedup.levels:
         c4 = dedup.line_definition == C4
-        left = ("sentences", C4_SENTENCES) if c4 else ("characters", dedup.line_least_chars)
+        left = ("sentences", C4_SENTENCES) if c4 else ("characters", dedup.least_chars)
         found.append(Rule(name="lines_left", signal=f"{left[0]} left", min=left[1], source="dedup.levels: line"))
+    if "substring" in dedup.levels:
+        source = "dedup.levels: substring"
+        found.append(Rule(name="substrings_left", signal="characters left", min=dedup.least_chars, source=source))
     if cap:
         found.append(Rule(name="host_cap", signal="documents of its host", max=cap, source="urls.host_cap"))
     return tuple(found)
@@ -197,6 +200,7 @@ _LEVELS: Mapping[str, tuple[str, ...]] = {
     "exact": ("text_digest",),
     "near": ("minhash",),
     "line": ("line_hashes", "text_chars"),
+    "substring": (),
 }
 
 
@@ -229,7 +233,7 @@ def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
     if dedup.line_definition not in LINE_DEFINITIONS:
         known = ", ".join(LINE_DEFINITIONS)
         raise UsageError(f"dedup.line_definition: unknown definition {dedup.line_definition!r}; known: {known}")
-    for name in ("bucket_pairs", "line_documents"):
+    for name in ("bucket_pairs", "line_documents", "substring_words"):
         if getattr(dedup, name) < 2:
             raise UsageError(f"dedup.{name}: expected 2 or more, found {getattr(dedup, name)}")
 

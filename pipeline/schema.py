@@ -103,6 +103,8 @@ DECISIONS = pa.schema(
         ("survivor", pa.string()),
         ("cluster_size", pa.int32()),
         ("cut", pa.list_(pa.uint64())),
+        ("cut_starts", pa.list_(pa.int64())),
+        ("cut_ends", pa.list_(pa.int64())),
     ]
 )
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from filters.minhash import Parameters, band_hashes
-from pipeline.dedup.clusters import write_pairs
+from pipeline.dedup.clusters import Part, write_pairs
 from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_range, equal_runs, rows_of
@@ -70,7 +70,7 @@ class BandExchange(Exchange):
             How many bands are shared, how many pairs there are, and how many bands too many documents share.
         """
         pairs, counts = candidate_pairs(rows_of(blocks, 2), self.bucket_pairs)
-        write_pairs(self.work, "candidates", number, pairs, np.zeros(len(pairs)))
+        write_pairs(self.work, Part("candidates", number), pairs)
         return Settled(counts)
 
 

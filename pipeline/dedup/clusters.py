@@ -2,105 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from pipeline.dedup.standing import rows_in_split, splits_of
+from pipeline.dedup.standing import rows_in_split
 from pipeline.io import storage
-from pipeline.io.parquet import write_table
+from pipeline.io.parquet import open_file, write_table
 from pipeline.stages.exchange import Hashes
 
 Floats = NDArray[np.float64]
 
-PAIRS = pa.schema([("first", pa.uint64()), ("second", pa.uint64()), ("similarity", pa.float64())])
+PAIRS = pa.schema(
+    [("first", pa.uint64()), ("second", pa.uint64()), ("similarity", pa.float64()), ("cluster", pa.uint64())]
+)
 _CLUSTERS = pa.schema([("row", pa.int64()), ("cluster", pa.uint64()), ("similarity", pa.float64())])
 
 
-def write_pairs(work: str, step: str, number: int, pairs: Hashes, similarity: Floats) -> None:
-    """Write the pairs of one range.
+# Steps that write the cluster of each document: of candidates, and in the end.
+LABELLED, CLUSTERED = "labelled", "clustered"
 
-    Args:
-        work: the directory that holds a folder for each stage.
-        step: ``candidates``, ``provisional`` or ``verified``.
-        number: the range.
-        pairs: N x 2 places.
-        similarity: of each.
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the pairs that a step wrote; a unit of work for the next.
+
+    Attributes:
+        step: for example ``candidates`` or ``verified``.
+        number: of the file.
     """
-    table = pa.table([pairs[:, 0], pairs[:, 1], similarity], schema=PAIRS)
-    write_table(_pairs_path(work, step, number), table)
+
+    step: str
+    number: int
+
+    @property
+    def key(self) -> str:
+        """The unit's key.
+
+        Returns:
+            A name for its receipt.
+        """
+        return f"{self.step}-{self.number:05d}"
+
+    def path(self, work: str) -> str:
+        """Where its pairs stand.
+
+        Args:
+            work: the directory that holds a folder for each stage.
+
+        Returns:
+            A path.
+        """
+        return storage.join(work, "near", self.step, f"{self.number:05d}.parquet")
 
 
-def read_pairs(work: str, step: str, numbers: Sequence[int]) -> tuple[Hashes, Floats]:
-    """Read the pairs of ranges.
+def parts(work: str, step: str) -> list[Part]:
+    """The parts that a step wrote; those of ranges without pairs are missing.
 
     Args:
         work: the directory that holds a folder for each stage.
         step: the step.
-        numbers: the ranges.
 
     Returns:
-        N x 2 places, and the similarity of each pair.
+        Them, in order.
     """
-    tables = []
-    for path in (_pairs_path(work, step, number) for number in numbers):
-        if storage.exists(path):
-            with storage.open_read(path) as file:
-                tables.append(pq.read_table(file, schema=PAIRS))
-    table = pa.concat_tables(tables) if tables else PAIRS.empty_table()
-    places = [table[name].to_numpy() for name in ("first", "second")]
-    return np.stack(places, axis=1), table["similarity"].to_numpy()
+    names = storage.list_dir(storage.join(work, "near", step), "*.parquet")
+    return [Part(step, int(name.removesuffix(".parquet"))) for name in sorted(names)]
 
 
-def write_clusters(
-    work: str,
-    splits: Sequence[str],
-    places: Hashes,
-    labels: Hashes,
-    similarity: Floats,
+def write_pairs(
+    work: str, part: Part, pairs: Hashes, similarity: Floats | None = None, clusters: Hashes | None = None
 ) -> None:
-    """Write the cluster of each document beside its split.
+    """Write pairs.
 
     Args:
         work: the directory that holds a folder for each stage.
-        splits: keys of all splits.
+        part: which.
+        pairs: N x 2 places.
+        similarity: of each, where it is known.
+        clusters: of each, where it is known.
+    """
+    known = (
+        pa.nulls(len(pairs), PAIRS.field(name).type) if values is None else values
+        for name, values in (("similarity", similarity), ("cluster", clusters))
+    )
+    write_table(part.path(work), pa.table([pairs[:, 0], pairs[:, 1], *known], schema=PAIRS))
+
+
+def read_pairs(work: str, parts: Iterable[Part]) -> tuple[Hashes, Floats]:
+    """Read pairs.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        parts: which.
+
+    Returns:
+        N x 2 places, and the similarity of each pair, NaN where it is not known.
+    """
+    table = _read(work, parts)
+    places = [table[name].to_numpy() for name in ("first", "second")]
+    return np.stack(places, axis=1), pc.fill_null(table["similarity"], np.nan).to_numpy()
+
+
+def read_labelled(work: str, part: Part) -> Hashes:
+    """Read pairs with their clusters.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        part: which.
+
+    Returns:
+        N x 3: two places and a cluster.
+    """
+    table = _read(work, [part])
+    return np.stack([table[name].to_numpy() for name in ("first", "second", "cluster")], axis=1)
+
+
+def count_pairs(work: str, parts: Iterable[Part]) -> int:
+    """How many pairs there are.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        parts: where.
+
+    Returns:
+        Their number.
+    """
+    return sum(open_file(part.path(work)).metadata.num_rows for part in parts)
+
+
+def _read(work: str, parts: Iterable[Part]) -> pa.Table:
+    tables = []
+    for part in parts:
+        with storage.open_read(part.path(work)) as file:
+            tables.append(pq.read_table(file, schema=PAIRS))
+    return pa.concat_tables(tables) if tables else PAIRS.empty_table()
+
+
+def write_clusters(work: str, step: str, name: str, places: Hashes, clusters: Hashes, similarity: Floats) -> None:
+    """Write the clusters of one split's documents.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        step: ``labelled`` or ``clustered``.
+        name: of the file: the split, and the wave.
         places: the documents, ascending.
-        labels: their clusters.
+        clusters: theirs.
         similarity: of each to the most similar other member.
     """
-    owners = splits_of(places)
-    bounds = np.searchsorted(owners, np.arange(len(splits) + 1))
-    for number, key in enumerate(splits):
-        part = slice(int(bounds[number]), int(bounds[number + 1]))
-        path = storage.join(work, "near", "clusters", f"{key}.parquet")
-        columns = [rows_in_split(places[part]), labels[part], similarity[part]]
-        write_table(path, pa.table(columns, schema=_CLUSTERS))
+    path = storage.join(work, "near", "clusters", step, f"{name}.parquet")
+    write_table(path, pa.table([rows_in_split(places), clusters, similarity], schema=_CLUSTERS))
 
 
-def read_clusters(work: str, key: str, place: int | None = None) -> dict[int, tuple[int, int]]:
+def read_clusters(work: str, step: str, key: str, place: int | None = None) -> dict[int, tuple[int, int]]:
     """The clusters of one split's documents.
 
     Args:
         work: the directory that holds a folder for each stage.
+        step: ``labelled`` or ``clustered``.
         key: the split.
         place: the split's place among all; None leaves rows as they are.
 
     Returns:
         By place of the document (or row): its cluster, and the bits of its similarity.
     """
-    path = storage.join(work, "near", "clusters", f"{key}.parquet")
-    if not storage.exists(path):
-        return {}
-    with storage.open_read(path) as file:
-        table = pq.read_table(file, schema=_CLUSTERS)
+    directory = storage.join(work, "near", "clusters", step)
     base = 0 if place is None else place << 32
-    bits = table["similarity"].to_numpy().view(np.uint64).tolist()
-    found = zip(table["row"].to_pylist(), table["cluster"].to_pylist(), bits, strict=True)
-    return {base + row: (cluster, similarity) for row, cluster, similarity in found}
-
-
-def _pairs_path(work: str, step: str, number: int) -> str:
-    return storage.join(work, "near", step, f"{number:05d}.parquet")
+    found: dict[int, tuple[int, int]] = {}
+    for name in storage.list_dir(directory, f"{key}.*.parquet"):
+        with storage.open_read(storage.join(directory, name)) as file:
+            table = pq.read_table(file, schema=_CLUSTERS)
+        bits = table["similarity"].to_numpy().view(np.uint64).tolist()
+        rows = zip(table["row"].to_pylist(), table["cluster"].to_pylist(), bits, strict=True)
+        found |= {base + row: (cluster, similarity) for row, cluster, similarity in rows}
+    return found

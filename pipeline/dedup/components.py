@@ -51,8 +51,7 @@ def large_star(edges: Nodes) -> Nodes:
     Returns:
         Edges of the same components, without loops and repetitions.
     """
-    both = np.concatenate((edges, edges[:, ::-1]))
-    return _star(both, keep=lambda node, neighbour: neighbour > node)
+    return tie(both_ways(edges), large=True)
 
 
 def small_star(edges: Nodes) -> Nodes:
@@ -64,8 +63,46 @@ def small_star(edges: Nodes) -> Nodes:
     Returns:
         Edges of the same components, without loops and repetitions.
     """
-    down = np.sort(edges, axis=1)[:, ::-1]
-    return _star(down, keep=lambda node, neighbour: neighbour <= node)
+    return tie(downwards(edges), large=False)
+
+
+def both_ways(edges: Nodes) -> Nodes:
+    """Every node beside each of its neighbours.
+
+    Args:
+        edges: E x 2 nodes.
+
+    Returns:
+        Twice as many rows.
+    """
+    return np.concatenate((edges, edges[:, ::-1]))
+
+
+def downwards(edges: Nodes) -> Nodes:
+    """Every node beside each of its smaller neighbours.
+
+    Args:
+        edges: E x 2 nodes.
+
+    Returns:
+        As many rows.
+    """
+    return np.sort(edges, axis=1)[:, ::-1]
+
+
+def loose_nodes(rows: Nodes) -> int:
+    """How many nodes are neither a centre, smaller than all their neighbours, nor tied to one alone.
+
+    Args:
+        rows: nodes beside their neighbours, all of each node.
+
+    Returns:
+        Their number; 0 in all ranges of a graph that is nothing but stars.
+    """
+    ordered = np.unique(rows, axis=0)
+    starts, sizes = equal_runs(ordered[:, 0])
+    # Neighbours ascend, so the first is the smallest.
+    return int(np.count_nonzero((sizes > 1) & (ordered[starts, 1] < ordered[starts, 0])))
 
 
 def by_stars(edges: Nodes) -> tuple[Nodes, Nodes]:
@@ -90,16 +127,23 @@ def by_stars(edges: Nodes) -> tuple[Nodes, Nodes]:
     return nodes, labels
 
 
-def _star(pairs: Nodes, keep: object) -> Nodes:
-    """Ties neighbours of each first node to the smallest among node and neighbours."""
-    ordered = pairs[np.argsort(pairs[:, 0], kind="stable")]
+def tie(rows: Nodes, *, large: bool) -> Nodes:
+    """One star step for some nodes: neighbours are tied to the smallest among node and neighbours.
+
+    Args:
+        rows: nodes beside their neighbours: all of each node, or for a small star all smaller ones.
+        large: tie the greater neighbours; else the node and the smaller ones.
+
+    Returns:
+        Edges, smaller node first, without loops and repetitions.
+    """
+    ordered = rows[np.argsort(rows[:, 0], kind="stable")]
     starts, sizes = equal_runs(ordered[:, 0])
     if not len(starts):
         return ordered
     smallest = np.minimum(np.minimum.reduceat(ordered[:, 1], starts), ordered[starts, 0])
-    centre = np.repeat(smallest, sizes)
-    chosen = keep(ordered[:, 0], ordered[:, 1])  # type: ignore[operator]
-    tied = np.stack((centre, ordered[:, 1]), axis=1)[chosen]
+    greater = ordered[:, 1] > ordered[:, 0]
+    tied = np.stack((np.repeat(smallest, sizes), ordered[:, 1]), axis=1)[greater if large else ~greater]
     own = np.stack((smallest, ordered[starts, 0]), axis=1)
     return _plain(np.concatenate((tied, own)))
 

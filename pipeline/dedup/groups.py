@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.dedup import standing
-from pipeline.dedup.clusters import read_clusters
+from pipeline.dedup.clusters import CLUSTERED, read_clusters
 from pipeline.dedup.keys import digest, text_key, url_key
-from pipeline.dedup.standing import DUPLICATES, Scope
+from pipeline.dedup.levels import table
+from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import write_table
@@ -64,7 +64,8 @@ class GroupExchange(Exchange):
         Yields:
             Blocks by range of key.
         """
-        members = read_clusters(self.work, unit.key, self.scope.splits.index(unit.key)) if self.level == "near" else {}
+        place = self.scope.splits.index(unit.key)
+        members = read_clusters(self.work, CLUSTERED, unit.key, place) if self.level == "near" else {}
         signals = ("text_digest",) if self.level == "exact" else ()
         documents = {"url": ("url",), "exact": ("payload_digest",)}.get(self.level, ())
         for rows in self.scope.standing(unit, signals, documents):
@@ -156,14 +157,13 @@ def write_duplicates(work: str, level: str, name: str, found: Hashes) -> None:
     """
     path = storage.join(work, "duplicates", level, f"{name}.parquet")
     found = found[np.argsort(found[:, 0])]
-    columns: Sequence[Any] = (
-        standing.rows_in_split(found[:, 0]),
-        standing.hexadecimal(found[:, 1:3]),
-        [level] * len(found),
-        standing.hexadecimal(found[:, 3:5]),
-        standing.hexadecimal(found[:, 5:7]),
-        found[:, 7].astype(np.int64),
-        np.ascontiguousarray(found[:, 8]).view(np.float64),
-        pa.nulls(len(found), DUPLICATES.field("lines").type),
-    )
-    write_table(path, pa.table(list(columns), schema=DUPLICATES))
+    columns = {
+        "row": standing.rows_in_split(found[:, 0]),
+        "id": standing.hexadecimal(found[:, 1:3]),
+        "level": [level] * len(found),
+        "cluster": standing.hexadecimal(found[:, 3:5]),
+        "survivor": standing.hexadecimal(found[:, 5:7]),
+        "size": found[:, 7].astype(np.int64),
+        "similarity": np.ascontiguousarray(found[:, 8]).view(np.float64),
+    }
+    write_table(path, table(columns))

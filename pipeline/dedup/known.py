@@ -13,7 +13,8 @@ import pyarrow as pa
 from filters.minhash import Parameters
 from pipeline.dedup import standing
 from pipeline.dedup.index import BAND, KEY_COLUMNS, IndexPart, keys_of, read_documents, read_keys
-from pipeline.dedup.standing import DUPLICATES, KNOWN, Scope
+from pipeline.dedup.levels import DUPLICATES, KNOWN
+from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, write_table

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from filters.fingerprints import C4, LONG
 from pipeline.dedup import standing
-from pipeline.dedup.standing import DUPLICATES, Scope
+from pipeline.dedup.levels import LINE, table
+from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import open_file, write_table
@@ -33,7 +34,6 @@ from pipeline.stages.exchange import (
 )
 from pipeline.stages.hosts import hash_hosts
 
-LEVEL = "line"
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -105,7 +105,7 @@ class LineExchange(Exchange):
             blocks: documents and lines.
         """
         cut = rows_of(blocks, 2)
-        path = storage.join(self.work, "duplicates", LEVEL, f"{key}.{self.wave[0]:05d}.parquet")
+        path = storage.join(self.work, "duplicates", LINE, f"{key}.{self.wave[0]:05d}.parquet")
         if not len(cut):
             storage.remove(path)
             return
@@ -114,12 +114,13 @@ class LineExchange(Exchange):
         rows = standing.rows_in_split(places)
         ids = open_file(storage.join(self.work, "signals", f"{key}.parquet")).read(columns=["id"])["id"]
         offsets = pa.array(np.append(starts, len(cut)).astype(np.int32))
-        columns: list[Any] = [rows, ids.take(rows).combine_chunks(), [LEVEL] * len(rows)]
-        columns += [
-            pa.nulls(len(rows), DUPLICATES.field(name).type) for name in ("cluster", "survivor", "size", "similarity")
-        ]
-        columns.append(pa.ListArray.from_arrays(offsets, pa.array(cut[:, 1])))
-        write_table(path, pa.table(columns, schema=DUPLICATES))
+        columns = {
+            "row": rows,
+            "id": ids.take(rows).combine_chunks(),
+            "level": [LINE] * len(rows),
+            "lines": pa.ListArray.from_arrays(offsets, pa.array(cut[:, 1])),
+        }
+        write_table(path, table(columns))
 
 
 def repeated_lines(rows: Hashes, documents: int, keep_one: bool) -> tuple[Hashes, dict[str, int]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from pipeline.dedup.standing import duplicates
+from pipeline.dedup.levels import duplicates
 from pipeline.errors import UsageError
 from pipeline.io import storage
 from pipeline.io.parquet import open_file

@@ -6,42 +6,25 @@ are a matter of one run; what is written and compared across runs are ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from filters import registry
-from pipeline.config import Annotate, Assemble, Rule
+from pipeline.config import Annotate, Assemble, Dedup, Rule
+from pipeline.dedup.verdicts import Verdicts
 from pipeline.inputs import Split
-from pipeline.io import storage
 from pipeline.rules import Judge, columns_needed
 from pipeline.stages.exchange import Hashes
 from pipeline.stages.rows import judged_rows
 
-# The level of documents that another corpus has: there is no survivor among ours.
-KNOWN = "known"
 _ROW_BITS = np.uint64(32)
 _ROWS = np.uint64((1 << 32) - 1)
 _WORST = (1 << 64) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-DUPLICATES = pa.schema(
-    [
-        ("row", pa.int64()),
-        ("id", pa.string()),
-        ("level", pa.string()),
-        ("cluster", pa.string()),
-        ("survivor", pa.string()),
-        ("size", pa.int64()),
-        ("similarity", pa.float64()),
-        ("lines", pa.list_(pa.uint64())),
-    ]
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +37,7 @@ class Scope:
         annotate: which signals there are.
         rules: what removes documents before.
         assemble: profiles of the rules.
-        levels: the levels that have already decided, in order.
+        dedup: the levels that have already decided.
         prefer: which of several copies stays.
     """
 
@@ -63,7 +46,7 @@ class Scope:
     annotate: Annotate
     rules: tuple[Rule, ...]
     assemble: Assemble
-    levels: tuple[str, ...] = ()
+    dedup: Dedup = field(default_factory=Dedup)
     prefer: tuple[str, ...] = ()
 
     def standing(
@@ -77,54 +60,27 @@ class Scope:
             documents: columns of ``documents/`` that are wanted.
 
         Yields:
-            Rows, some at a time, with ``place`` and ``weight`` (how many documents each stands for).
+            Rows, some at a time, with ``place``, ``weight`` (how many documents each stands for) and what levels cut
+            from their texts.
         """
         judge = Judge(self.rules, self.assemble)
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
-        wanted = [*signals, *(name for name in self.prefer if name != "newest")]
+        verdicts = Verdicts(self.work, self.dedup, unit.key)
+        wanted = [*signals, *verdicts.columns, *(name for name in self.prefer if name != "newest")]
         columns = list(dict.fromkeys([*columns_needed(self.rules, available), *wanted]))
         dates = ("date",) if "newest" in self.prefer else ()
-        copies, weights = self._found(unit)
         base = self.splits.index(unit.key) << 32
         number = 0
         for _, rows in judged_rows(self.work, unit, columns, (*documents, *dates)):
             found = []
             for row in rows:
-                if number not in copies and not row["annotate_error"] and not judge.judge(row)[0]:
-                    row["place"] = base + number
-                    row["weight"] = weights.get(number, 1)
-                    found.append(row)
+                if not row["annotate_error"] and not (reasons := judge.judge(row)[0]):
+                    verdict = verdicts.judge(number, row, judge, reasons)
+                    if not reasons:
+                        found.append(row | {"place": base + number, "weight": verdict["cluster_size"]} | verdict)
                 number += 1
             if found:
                 yield found
-
-    def _found(self, unit: Split) -> tuple[set[int], dict[int, int]]:
-        copies: set[int] = set()
-        weights: dict[int, int] = {}
-        for row in duplicates(self.work, self.levels, unit.key):
-            if row["level"] == KNOWN or row["id"] != row["survivor"]:
-                copies.add(row["row"])
-            else:
-                weights[row["row"]] = row["size"]
-        return copies, weights
-
-
-def duplicates(work: str, levels: Iterable[str], key: str) -> Iterator[dict[str, Any]]:
-    """What levels found of one split.
-
-    Args:
-        work: the directory that holds a folder for each stage.
-        levels: the levels, in order.
-        key: the split.
-
-    Yields:
-        Rows of ``duplicates/``.
-    """
-    for level in levels:
-        directory = storage.join(work, "duplicates", level)
-        for name in sorted(storage.list_dir(directory, f"{key}.*.parquet")):
-            with storage.open_read(storage.join(directory, name)) as file:
-                yield from pq.read_table(file, schema=DUPLICATES).to_pylist()
 
 
 def preferences(rows: Sequence[Mapping[str, Any]], prefer: Sequence[str]) -> Hashes:

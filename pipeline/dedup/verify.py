@@ -15,14 +15,17 @@ import numpy as np
 
 from filters import minhash
 from filters.minhash import Parameters
-from pipeline.dedup.clusters import read_clusters, read_pairs, write_pairs
+from pipeline.dedup.clusters import LABELLED, Part, read_clusters, read_labelled, write_pairs
+from pipeline.dedup.stars import spread
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import group_lengths, open_file
-from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, range_of
+from pipeline.stages.exchange import Block, Exchange, Hashes, Settled, blocks_by_range, range_of
+from pipeline.stages.rows import Cleaned
 
 MOST_SHINGLES = 8192
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+# What a block holds.
+_PAIRS, _SHINGLES = b"pairs...", b"shingles"
 
 
 @dataclass(kw_only=True)
@@ -40,20 +43,29 @@ class VerifyExchange(Exchange):
     threshold: float
     places: dict[str, int]
 
-    def pack(self, unit: Split) -> Iterator[Block]:
-        """Shingles of the documents that are in a provisional cluster of this wave.
+    def pack(self, unit: Split | Part) -> Iterator[Block]:
+        """Shingles of the documents that are in a provisional cluster of this wave, and its candidates.
 
         Args:
-            unit: the split.
+            unit: a split, or a part with candidates.
 
         Yields:
-            Blocks by range of cluster: of each document its place, the number of its shingles, and these.
+            Blocks by range of cluster.
         """
-        members = read_clusters(self.work, unit.key)
+        if isinstance(unit, Part):
+            rows = read_labelled(self.work, unit)
+            for number, block in blocks_by_range(spread(rows[:, 2]), rows[:, :2], self.ranges):
+                yield number, _PAIRS + block
+        else:
+            yield from self._shingles(unit)
+
+    def _shingles(self, unit: Split) -> Iterator[Block]:
+        """Of each document its place, the number of its shingles, and these."""
+        members = read_clusters(self.work, LABELLED, unit.key)
         if not members:
             return
         clusters = np.array([cluster for cluster, _ in members.values()], dtype=np.uint64)
-        ranges = dict(zip(members, cluster_ranges(clusters, self.ranges).tolist(), strict=True))
+        ranges = dict(zip(members, range_of(spread(clusters), self.ranges).tolist(), strict=True))
         wanted = {row: number for row, number in ranges.items() if number in self.numbers}
         base = self.places[unit.key] << 32
         for texts in _texts(self.work, unit.key, wanted):
@@ -63,32 +75,36 @@ class VerifyExchange(Exchange):
                 head = np.array([base + row, len(shingles)], dtype=np.uint64)
                 blocks.setdefault(wanted[row], []).extend((head, shingles))
             for number, parts in blocks.items():
-                yield number, np.concatenate(parts).tobytes()
+                yield number, _SHINGLES + np.concatenate(parts).tobytes()
 
     def settle(self, number: int, blocks: list[bytes]) -> Settled:
         """Measure the candidates of one range.
 
         Args:
             number: the range.
-            blocks: shingles of its documents.
+            blocks: candidates, and shingles of their documents.
 
         Returns:
             How many candidates there were, and how many stay.
         """
         shingles: dict[int, Hashes] = {}
+        found = [np.empty(0, dtype=np.uint64)]
         for block in blocks:
-            values = np.frombuffer(block, dtype=np.uint64)
+            values = np.frombuffer(block, dtype=np.uint64, offset=len(_PAIRS))
+            if block.startswith(_PAIRS):
+                found.append(values)
+                continue
             at = 0
             while at < len(values):
                 end = at + 2 + int(values[at + 1])
                 shingles[int(values[at])] = values[at + 2 : end]
                 at = end
-        pairs, _ = read_pairs(self.work, "provisional", [number])
+        pairs = np.unique(np.concatenate(found).reshape(-1, 2), axis=0)
         similarity = np.array(
             [similarity_of(shingles[first], shingles[second]) for first, second in pairs.tolist()], dtype=np.float64
         )
         kept = similarity >= self.threshold
-        write_pairs(self.work, "verified", number, pairs[kept], similarity[kept])
+        write_pairs(self.work, Part("verified", number), pairs[kept], similarity[kept])
         return Settled({"candidates": len(pairs), "verified": int(np.count_nonzero(kept))})
 
 
@@ -109,33 +125,14 @@ def similarity_of(first: Hashes, second: Hashes) -> float:
     return minhash.jaccard(first, second)
 
 
-def cluster_ranges(clusters: Hashes, ranges: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """In which range each cluster is looked at.
-
-    Args:
-        clusters: labels.
-        ranges: how many ranges there are.
-
-    Returns:
-        As many numbers.
-    """
-    spread = clusters * _SPREAD
-    return range_of((spread ^ (spread >> np.uint64(29))) * _SPREAD, ranges)
-
-
 def _texts(work: str, key: str, wanted: dict[int, int]) -> Iterator[list[tuple[int, str]]]:
     """Rows and final texts of some documents of a split, by the row groups that have any."""
     documents = open_file(storage.join(work, "documents", f"{key}.parquet"))
-    path = storage.join(work, "cleaned", f"{key}.parquet")
-    cleaned = open_file(path).read(columns=["text"])["text"] if storage.exists(path) else None
+    cleaned = Cleaned(work, key)
     start = 0
     for group, length in enumerate(group_lengths(documents)):
         rows = [row for row in range(start, start + length) if row in wanted]
         if rows:
-            texts = documents.read_row_group(group, columns=["text"])["text"]
-            found = []
-            for row in rows:
-                clean = cleaned[row].as_py() if cleaned is not None else None
-                found.append((row, texts[row - start].as_py() if clean is None else clean))
-            yield found
+            texts = cleaned.put(documents.read_row_group(group, columns=["text"]), start)["text"]
+            yield [(row, texts[row - start].as_py()) for row in rows]
         start += length

@@ -5,9 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import group_lengths, open_file
+
+
+class Cleaned:
+    """The texts of one split that filters changed.
+
+    Args:
+        work: the directory that holds a folder for each stage.
+        key: the split.
+    """
+
+    def __init__(self, work: str, key: str) -> None:
+        path = storage.join(work, "cleaned", f"{key}.parquet")
+        self._texts = open_file(path).read(columns=["text"])["text"] if storage.exists(path) else None
+
+    def put(self, table: pa.Table, start: int) -> pa.Table:
+        """Rows of documents with their texts as filters left them.
+
+        Args:
+            table: rows with ``text`` as it was extracted.
+            start: the number of the first in its split.
+
+        Returns:
+            The same rows.
+        """
+        if self._texts is None:
+            return table
+        final = pc.coalesce(self._texts.slice(start, len(table)), table["text"])
+        return table.set_column(table.column_names.index("text"), "text", final)
 
 
 def judged_rows(
@@ -19,7 +50,7 @@ def judged_rows(
         work: the directory that holds a folder for each stage.
         unit: the split.
         columns: signals, besides the id and why none could be computed.
-        of_documents: columns of ``documents/``.
+        of_documents: columns of ``documents/``; ``text`` as filters left it.
 
     Yields:
         The number of each row group of documents, and its rows.
@@ -30,6 +61,7 @@ def judged_rows(
     signals = open_file(source)
     documents = open_file(storage.join(work, "documents", f"{unit.key}.parquet"))
     lengths = group_lengths(documents)
+    cleaned = Cleaned(work, unit.key) if "text" in of_documents else None
     rows: list[dict[str, Any]] = []
     group = 0
     for batch in signals.iter_batches(batch_size=1024, columns=["id", "annotate_error", *columns]):
@@ -37,8 +69,10 @@ def judged_rows(
         while group < len(lengths) and len(rows) >= lengths[group]:
             found, rows = rows[: lengths[group]], rows[lengths[group] :]
             if of_documents:
-                others = documents.read_row_group(group, columns=list(of_documents)).to_pylist()
-                found = [row | other for row, other in zip(found, others, strict=True)]
+                others = documents.read_row_group(group, columns=list(of_documents))
+                if cleaned is not None:
+                    others = cleaned.put(others, sum(lengths[:group]))
+                found = [row | other for row, other in zip(found, others.to_pylist(), strict=True)]
             yield group, found
             group += 1
     assert not rows and group == len(lengths), f"signals of split {unit.key} do not match its documents"

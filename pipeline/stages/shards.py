@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters import registry
+from filters import registry, substrings
 from filters.fingerprints import BOILERPLATE, without_lines
 from pipeline import schema
 from pipeline.config import Annotate, Assemble, Rule
@@ -27,6 +27,7 @@ from pipeline.io.parquet import GROUP_ROWS, RowWriter, group_lengths, open_file,
 from pipeline.rules import columns_needed
 from pipeline.stages.base import Progress, Stage
 from pipeline.stages.decide import FAILED, KEPT, REMOVED
+from pipeline.stages.rows import Cleaned
 from pipeline.tally import Tally
 
 # Splits whose removed and failed rows share one file.
@@ -197,32 +198,32 @@ class ShardStage(Stage):
         columns = columns_needed(self.rules, available)
         lengths = group_lengths(documents)
         scores = signals.read(columns=[*columns, "annotate_error"])
-        verdicts = decisions.read(columns=["outcome", "reason", "reasons", "survivor", "cluster_size", "cut"])
+        verdicts = decisions.read(columns=[name for name in schema.DECISIONS.names if name not in ("id", "profile")])
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
-        path = storage.join(self.work, "cleaned", f"{key}.parquet")
-        cleaned = open_file(path).read(columns=["text"])["text"] if text and storage.exists(path) else None
+        cleaned = Cleaned(self.work, key) if text else None
         for number in numbers:
             start = sum(lengths[:number])
             table = documents.read_row_group(number, columns=names)
             if cleaned is not None:
-                final = pc.coalesce(cleaned.slice(start, lengths[number]), table["text"])
-                table = table.set_column(names.index("text"), "text", final)
+                table = cleaned.put(table, start)
             for extra in (scores, verdicts):
                 piece = extra.slice(start, lengths[number])
                 for name in piece.column_names:
                     table = table.append_column(name, piece[name])
-            yield self._without_cut_lines(table) if text else table
+            yield self._without_cuts(table) if text else table
 
-    def _without_cut_lines(self, table: pa.Table) -> pa.Table:
-        """Texts without the lines that deduplication cuts."""
-        if table["cut"].null_count == len(table):
+    def _without_cuts(self, table: pa.Table) -> pa.Table:
+        """Texts without the lines and stretches that deduplication cuts."""
+        if table["cut"].null_count == table["cut_starts"].null_count == len(table):
             return table
         languages = table["language"].to_pylist() if "language" in table.column_names else [""] * len(table)
-        rows = zip(table["text"].to_pylist(), languages, table["cut"].to_pylist(), strict=True)
-        texts = [
-            text if cut is None else without_lines(text, language, frozenset(cut), self.line_definition)
-            for text, language, cut in rows
-        ]
+        cuts = (table[name].to_pylist() for name in ("cut", "cut_starts", "cut_ends"))
+        texts = table["text"].to_pylist()
+        for place, (language, lines, starts, ends) in enumerate(zip(languages, *cuts, strict=True)):
+            if lines is not None:
+                texts[place] = without_lines(texts[place], language, frozenset(lines), self.line_definition)
+            if starts is not None:
+                texts[place] = substrings.without(texts[place], starts, ends)
         return table.set_column(table.column_names.index("text"), "text", pa.array(texts, pa.string()))
 
     def _ledger(self, unit: Ledger, progress: Progress) -> dict[str, Any]:

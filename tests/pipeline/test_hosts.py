@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -95,3 +96,17 @@ def test_an_exchange_that_loses_a_block_fails_and_runs_again(curate: Curate, mon
     monkeypatch.setattr(exchange.Settle, "process", whole)
     run = curate(options=cap)
     assert max(Counter(row["host"] for row in rows(run, "data")).values()) == 2
+
+
+def test_documents_count_whose_lines_are_cut(curate: Curate, tmp_path: Path) -> None:
+    footer = "Todos os direitos reservados a quem os tem."
+    documents = [
+        {"text": f"{chr(97 + number) * 300}\n{footer}", "url": f"https://a.example/{number}"} for number in range(9)
+    ]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(document) + "\n" for document in documents))
+    options = ("--preset", "none", "--set", "annotate.filters=[language, text_stats, fingerprints]")
+    options += ("--set", "dedup.levels=[line]", "--set", "urls.host_cap=2")
+    run = curate(tmp_path / "in.jsonl", options=options)
+    kept = [row["text"] for row in rows(run, "data")]
+    assert len(kept) == 2
+    assert not any(footer in text for text in kept)

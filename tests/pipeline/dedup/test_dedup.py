@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import random
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +19,7 @@ from filters import minhash
 from filters.minhash import Parameters
 from pipeline import config, exchanges, rules, runs
 from pipeline.cli import main
-from pipeline.dedup import run as dedup_run
+from pipeline.dedup import near, task, verify
 from pipeline.dedup.bands import BandExchange
 from pipeline.dedup.rehydration import weights
 from pipeline.errors import UsageError
@@ -167,6 +169,33 @@ def test_boilerplate_is_cut_and_what_is_left_is_asked_again(curate: Curate, tmp_
     assert sum(footer in row["text"] for row in rows(one, "data")) <= 1
 
 
+def test_stretches_that_stood_before_are_cut(curate: Curate, tmp_path: Path) -> None:
+    """After the menu is cut, a licence of 60 words stays in one of three texts, and one of them has too little left."""
+    menu, licence = "Início Sobre Contacto Arquivo", text(7, 60)
+    bodies = [text(number, 90) for number in range(2)] + ["Curto."]
+    documents = [
+        {"id": str(number), "text": f"{menu}\n{body}\n{licence}\nF{number} fim.", "url": f"https://a.example/{number}"}
+        for number, body in enumerate([*bodies, *(text(100 + number, 90) for number in range(4))])
+    ]
+    for document in documents[3:]:
+        document["text"] = document["text"].replace(licence, text(50 + int(document["id"]), 49))
+    levels = ("--set", "dedup.levels=[url, line, substring]")
+    run = curate(write(tmp_path / "in.jsonl", documents), options=(*OPTIONS, *levels))
+    ids = {row["record_id"]: row["id"] for row in rows(run, "work/documents")}
+    keeper = min("012", key=lambda name: ids[name])
+    kept = {row["record_id"]: row["text"] for row in rows(run, "data")}
+    for name in "01":
+        assert kept[name].split("\n") == [bodies[int(name)], *([licence] if name == keeper else []), f"F{name} fim."]
+    assert {name: kept[name] for name in "3456"} == {
+        name: documents[int(name)]["text"].removeprefix(f"{menu}\n") for name in "3456"
+    }
+    assert [row["record_id"] for row in rows(run, "removed")] == (["2"] if keeper != "2" else [])
+    found = rows(run, "work/duplicates/substring")
+    assert {row["id"] for row in found} == {ids[name] for name in "012" if name != keeper}
+    assert manifest(run)["dedup"]["substring"]["texts"] == 7
+    assert manifest(run)["rules"].get("substrings_left", {}).get("fired") == int(keeper != "2")
+
+
 def test_lines_by_the_definition_of_c4(curate: Curate, shared: Path, tmp_path: Path) -> None:
     """TensorFlow Datasets' own test, whose pages and answers stand in the shared cases."""
     with gzip.open(shared / "filters/filter_cases.dev.jsonl.gz", "rt", encoding="utf-8") as lines:
@@ -182,8 +211,9 @@ def test_neither_order_nor_files_nor_ranges_matter(
     curate: Curate, corpus: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = curate(write(tmp_path / "in.jsonl", corpus), output="first", options=(*OPTIONS, *LEVELS))
-    monkeypatch.setattr(dedup_run, "RANGE_BYTES", 1 << 12)
-    monkeypatch.setattr(dedup_run, "WAVE_BYTES", 1 << 15)
+    monkeypatch.setattr(task, "RANGE_BYTES", 1 << 14)
+    monkeypatch.setattr(task, "WAVE_BYTES", 1 << 17)
+    monkeypatch.setattr(near, "MOST_PAIRS", 0)  # clusters by rounds of exchanges
     second = curate(tmp_path / "in.jsonl", output="second", options=(*OPTIONS, *LEVELS, "--workers", "2"))
     assert len(list((second / "work/receipts").glob("dedup-*"))) > len(list((first / "work/receipts").glob("dedup-*")))
     for folder in ("data", "removed"):
@@ -193,7 +223,7 @@ def test_neither_order_nor_files_nor_ranges_matter(
         return {row["record_id"] for row in rows(run, "data")}
 
     dated = [row for row in corpus if "date" in row]
-    for number in range(3):
+    for number in range(2):
         shuffled = random.Random(number).sample(dated, len(dated))
         path = tmp_path / f"shuffled{number}"
         path.mkdir()
@@ -201,6 +231,28 @@ def test_neither_order_nor_files_nor_ranges_matter(
             write(path / f"{part}.jsonl", shuffled[part::2])
         run = curate(path, output=f"out{number}", options=(*OPTIONS, *LEVELS))
         assert kept_of(run) == {name for name in kept_of(first) if not name.startswith("s")}
+
+
+def test_a_disk_that_fills_up_in_the_middle(
+    curate: Curate,
+    corpus: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The exchange says so, and the same command goes on to the same files."""
+    source = write(tmp_path / "in.jsonl", corpus)
+    whole = curate(source, output="whole", options=(*OPTIONS, *LEVELS))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(verify, "write_pairs", full)
+        curate(source, output="half", expect=1, options=(*OPTIONS, *LEVELS))
+    assert "stage dedup-verify, range 0: No space left on device; mend this" in capsys.readouterr().err
+    half = curate(source, output="half", options=(*OPTIONS, *LEVELS))
+    assert digests(half, "data") == digests(whole, "data")
 
 
 def test_all_alike_and_all_empty(curate: Curate, tmp_path: Path) -> None:
