@@ -15,14 +15,17 @@ from pipeline.errors import JoeiraError, UsageError
 
 _FILTERS = (
     "c4",
+    "consent",
     "extract",
     "fineweb",
     "gopher_quality",
     "gopher_repetition",
     "language",
+    "licence",
     "minhash",
     "nemotron",
     "refinedweb",
+    "robots",
     "url",
 )
 _STAGES = {

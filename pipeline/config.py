@@ -179,6 +179,27 @@ class Dedup:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Consent:
+    """What is asked about consent, and what of the answers is obeyed.
+
+    Attributes:
+        profile: ``crawl`` (what bound the crawler), ``train`` (every statement about training) or ``strict``
+            (``filters.consent.decision``).
+        crawler: product tokens of the agent that fetched the pages; empty for Common Crawl's.
+        lenient: read robots.txt with misspellings and missing colons, as Google does: it finds more refusals.
+        optout: files with what must not be used, one entry a line (``filters.consent.optout``): hosts, URL prefixes,
+            content hashes.
+        remove: remove documents of which training is refused, as ``consent``; else they are only marked.
+    """
+
+    profile: str = "train"
+    crawler: tuple[str, ...] = ("CCBot",)
+    lenient: bool = True
+    optout: tuple[str, ...] = ()
+    remove: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One reason to remove a document: a signal outside its limits.
 
@@ -246,6 +267,7 @@ class Config:
     annotate: Annotate = field(default_factory=Annotate)
     heuristics: Heuristics = field(default_factory=Heuristics)
     contamination: Contamination = field(default_factory=Contamination)
+    consent: Consent = field(default_factory=Consent)
     dedup: Dedup = field(default_factory=Dedup)
     assemble: Assemble = field(default_factory=Assemble)
     report: Report = field(default_factory=Report)

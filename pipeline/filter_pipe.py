@@ -5,8 +5,6 @@ A line that cannot be processed yields ``{"id": …, "error": "…"}`` and the r
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +12,10 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
+from pipeline import filter_consent
 from pipeline.config import Config
 from pipeline.errors import UsageError
-
-Answer = Callable[[Mapping[str, Any]], dict[str, Any]]
-
-
-class LineError(ValueError):
-    """An input line that lacks what the filter needs."""
+from pipeline.filter_lines import Answer, LineError, need_bytes, need_text
 
 
 def run(name: str, config: Config) -> int:
@@ -58,47 +52,6 @@ def _answer_line(line: bytes, answer: Answer) -> dict[str, Any]:
     except Exception as error:  # one bad line never stops the pipe
         said = str(error) if isinstance(error, LineError) else f"{type(error).__name__}: {error}"
         return {"id": row.get("id"), "error": said}
-
-
-def need_text(row: Mapping[str, Any], field: str = "text") -> str:
-    """A string field that a filter cannot do without.
-
-    Args:
-        row: the input line.
-        field: its name.
-
-    Returns:
-        The string.
-
-    Raises:
-        LineError: it is missing or no string.
-    """
-    value = row.get(field)
-    if not isinstance(value, str):
-        found = f"it is {type(value).__name__}" if field in row else f"the line has {sorted(row)[:10]}"
-        raise LineError(f"expected a string in {field!r}; {found}")
-    return value
-
-
-def need_bytes(row: Mapping[str, Any], field: str) -> bytes | None:
-    """The bytes of an optional ``…_b64`` field.
-
-    Args:
-        row: the input line.
-        field: its name.
-
-    Returns:
-        The bytes, or None where it is missing.
-
-    Raises:
-        LineError: it is not Base64.
-    """
-    if row.get(field) is None:
-        return None
-    try:
-        return base64.b64decode(need_text(row, field), validate=True)
-    except binascii.Error as error:
-        raise LineError(f"{field!r} is not Base64: {error}") from error
 
 
 @contextmanager
@@ -226,9 +179,12 @@ def _minhash(config: Config) -> Iterator[Answer]:
 
 
 _FILTERS: dict[str, Callable[[Config], AbstractContextManager[Answer]]] = {
+    "consent": filter_consent.consent,
     "extract": _extract,
     "language": _language,
+    "licence": filter_consent.licence,
     "minhash": _minhash,
+    "robots": filter_consent.robots,
     "url": _url,
     **{
         family: partial(_family, family)
