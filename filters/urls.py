@@ -58,6 +58,26 @@ def normalise(url: str) -> str:
     return f"{key}#{_encode(fragment)}" if fragment.startswith("!") else key
 
 
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL: what robots.txt and its kin speak of.
+
+    Args:
+        url: any string.
+
+    Returns:
+        For example ``https://example.org``, without a default port; empty for what is no http or https URL.
+    """
+    try:
+        scheme, authority, *_ = _split(url)
+        place = authority.rpartition("@")[2].lower()
+        host, colon, port = place.rpartition(":") if re.search(r":\d*$", place) else (place, "", "")
+        host = host if host.startswith("[") else _to_ascii(unquote(host)).rstrip(".")
+    except ValueError:
+        return ""
+    named = colon and port and port.lstrip("0") != _DEFAULT_PORTS[scheme]
+    return f"{scheme}://{host}{':' + port if named else ''}"
+
+
 def _split(url: str) -> tuple[str, str, str, str, str]:
     match = _PARTS.match(url.strip(_BLANKS))
     scheme = ((match and match.group(1)) or "").lower()

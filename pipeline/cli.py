@@ -31,6 +31,7 @@ _FILTERS = (
 _STAGES = {
     "extract": "records to documents",
     "annotate": "documents to signals",
+    "consent": "documents and captures of robots.txt to verdicts with their evidence",
     "dedup": "signals to duplicates",
     "assemble": "signals and thresholds to shards, removed and failed records, report and manifest",
 }
@@ -147,6 +148,22 @@ def _input_options(parser: argparse.ArgumentParser, *, required: bool) -> None:
         "or lists of paths (warc.paths.gz)",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="directory to write; resumed where it was begun")
+    parser.add_argument(
+        "--robots",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PATTERN",
+        help="WARCs with the crawl's captures of robots.txt, tdmrep.json and ai.txt (those among the pages count too)",
+    )
+    parser.add_argument(
+        "--robots-latest",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="PATTERN",
+        help="the same of a later time, for a second verdict",
+    )
     parser.add_argument("--base", default="", metavar="PREFIX", help="put before each path of a list")
     parser.add_argument("--sample", type=int, metavar="N", help="take N files, chosen by hash of their path")
     parser.add_argument("--preset", metavar="NAME", help="named configuration; none removes nothing")
@@ -191,7 +208,8 @@ def _plan(options: argparse.Namespace) -> Any:
     if options.sample is not None and options.sample < 1:
         raise UsageError(f"--sample {options.sample}: expected 1 or more")
     settings = config.load(options.preset, options.config, options.settings)
-    return runs.plan(options.output, options.input, settings, base=options.base, sample=options.sample)
+    captures = {"robots": options.robots, "latest": options.robots_latest}
+    return runs.plan(options.output, options.input, settings, base=options.base, sample=options.sample, **captures)
 
 
 def _curate(options: argparse.Namespace) -> int:
@@ -229,7 +247,7 @@ def _dry_run(run: Any, options: argparse.Namespace) -> int:
         "inputs": len(run.inputs),
         "input_bytes": sum(item.size for item in run.inputs),
         "splits": len(run.splits),
-        "stages": ["extract", "annotate", "decide", "shards", "report"],
+        "stages": ["extract", "annotate", "consent", "decide", "shards", "report"],
         "rules": [rule.name for rule in rules.resolve(run.config)],
         "models": run.identity()["versions"]["models"],
         "space_needed_bytes": needed,
@@ -256,7 +274,10 @@ def _stage(options: argparse.Namespace) -> int:
             result = job.complete(run, how)
             _tell(options, result)
         else:
-            if options.verb == "dedup":
+            if options.verb == "consent":
+                exchanges.ask_consent(run, how)
+            elif options.verb == "dedup":
+                exchanges.ask_consent(run, how)
                 exchanges.find_copies(run, how)
             else:
                 job.work_on_splits(run, (options.verb,), how)

@@ -141,8 +141,8 @@ class Dedup:
             ``substring`` (so are stretches of words that stood before, in the same split); each sees what the ones
             before it left. ``known``, ``exact``, ``near`` and ``line`` need the filter ``fingerprints``.
         against: for ``known``, directories that ``joeira index`` wrote, with the same MinHash parameters.
-        prefer: of the members of a cluster stays the first by these, each ``newest`` or a signal of which more is
-            better; ties go to the smallest id.
+        prefer: of the members of a cluster stays the first by these: ``consent`` (given before unknown), ``licence``
+            (any before none), ``newest``, or a signal of which more is better; ties go to the smallest id.
         bands: stretches of a MinHash signature of which one must agree (FineWeb: 14).
         rows: values in each (FineWeb: 8; half of all pairs of Jaccard 0.72 share a band).
         shingle: words in a shingle (FineWeb: 5).
@@ -162,7 +162,7 @@ class Dedup:
 
     levels: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
-    prefer: tuple[str, ...] = ("newest",)
+    prefer: tuple[str, ...] = ("consent", "licence", "newest")
     bands: int = 14
     rows: int = 8
     shingle: int = 5

@@ -31,17 +31,20 @@ _KINDS = {
 }
 _COMPRESSIONS = (".gz", ".zst", ".lz4", ".bad")
 _LISTS = (".paths", ".paths.gz")
+# What inputs are for: pages (captures of robots.txt among them count), such captures alone, and later ones.
+PAGES, ROBOTS, LATEST = "pages", "robots", "latest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """One input file: its short unique name, where it lies, its kind, size in bytes and digest."""
+    """One input file: its short unique name, where it lies, its kind, size in bytes and digest, and what it is for."""
 
     name: str
     path: str
     kind: str
     size: int
     digest: str
+    role: str = PAGES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,8 @@ def resolve(
     base: str = "",
     sample: int | None = None,
     known_digests: dict[str, Any] | None = None,
+    robots: Iterable[str] = (),
+    latest: Iterable[str] = (),
 ) -> list[Input]:
     """Find the files that patterns name, and what they hold.
 
@@ -68,6 +73,8 @@ def resolve(
         base: put before each path of a list.
         sample: take this many of all files, those with the smallest hash of their path.
         known_digests: digests by path and version of an earlier call, to spare reading files again.
+        robots: patterns of files of which only captures of robots.txt and its kin are read.
+        latest: the same, of a later time.
 
     Returns:
         The inputs, sorted by name; a file named twice counts once.
@@ -79,12 +86,17 @@ def resolve(
     if sample is not None:
         paths = sorted(sorted(paths, key=lambda path: hashlib.sha256(path.encode()).digest())[:sample])
     found: dict[str, storage.FileInfo] = {}
-    for path in paths:
+    roles: dict[str, str] = {}
+    wanted = [(PAGES, path) for path in paths]
+    for role, given in ((ROBOTS, robots), (LATEST, latest)):
+        wanted += [(role, path) for path in sorted(path for pattern in given for path in _expand(pattern, base))]
+    for role, path in wanted:
         matched = _match(path)
         if not matched:
             raise UsageError(f"input {path}: no such file")
         for info in matched:
             found.setdefault(_identity(info.path), info)
+            roles.setdefault(_identity(info.path), role)
     names = _short_names(found)
     inputs = []
     for identity, info in found.items():
@@ -93,7 +105,8 @@ def resolve(
         if known_digests is not None:
             known_digests[key] = digest
         place = info.path if storage.is_remote(info.path) else os.path.normpath(info.path)
-        inputs.append(Input(name=names[identity], path=place, kind=kind_of(info.path), size=info.size, digest=digest))
+        kind, role = kind_of(info.path), roles[identity]
+        inputs.append(Input(name=names[identity], path=place, kind=kind, size=info.size, digest=digest, role=role))
     return sorted(inputs, key=lambda item: item.name)
 
 

@@ -48,6 +48,7 @@ def stages_of(run: Run) -> dict[str, Stage]:
     Returns:
         Them by name, in order.
     """
+    from pipeline.consent.stage import ConsentStage
     from pipeline.stages.annotate import AnnotateStage
     from pipeline.stages.decide import DecideStage
     from pipeline.stages.extract import ExtractStage
@@ -56,6 +57,7 @@ def stages_of(run: Run) -> dict[str, Stage]:
     return {
         "extract": ExtractStage(work=run.work, read=config.read, urls=config.urls, config=config.extract),
         "annotate": AnnotateStage(work=run.work, config=config.annotate, settings=rules.settings(config)),
+        "consent": ConsentStage(work=run.work, config=config.consent),
         "decide": DecideStage(
             work=run.work,
             annotate=config.annotate,
@@ -96,7 +98,7 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
 
     Args:
         run: the run.
-        names: out of ``extract``, ``annotate``, ``decide``.
+        names: out of ``extract``, ``annotate``, ``consent``, ``decide``.
         how: how.
 
     Raises:
@@ -121,7 +123,7 @@ def work_on_splits(run: Run, names: Sequence[str], how: How) -> None:
     clean(
         run,
         ["receipts/" + name for name in order]
-        + ["documents", "robots", "rejected", "failed", "signals", "cleaned", "decisions"],
+        + ["documents", "robots", "rejected", "failed", "signals", "cleaned", "consent", "decisions"],
     )
     with progress.shown(" + ".join(names), stages, run.splits, how.quiet):
         runners.run(stages, units, runner=how.runner, workers=how.workers, beam_args=how.beam_args)
@@ -136,6 +138,11 @@ def decide(run: Run, how: How) -> None:
     """
     from pipeline import exchanges
 
+    if not run.config.dedup.levels and not run.config.urls.host_cap:
+        exchanges.match_captures(run, how)
+        work_on_splits(run, ("consent", "decide"), how)
+        return
+    exchanges.ask_consent(run, how)
     exchanges.find_copies(run, how)
     exchanges.cap_hosts(run, how)
     work_on_splits(run, ("decide",), how)
@@ -186,6 +193,7 @@ def complete(run: Run, how: How, *, seconds: float | None = None) -> dict[str, A
     summary = manifest.summarise(
         receipts(run, "extract", run.splits),
         receipts(run, "annotate", run.splits),
+        receipts(run, "consent", run.splits),
         receipts(run, "decide", run.splits),
         receipts(run, "shards", units),
     )
@@ -268,11 +276,12 @@ def curate(run: Run, how: How) -> dict[str, Any]:
             if not how.quiet:
                 progress.say(f"{run.output}: this run is finished; nothing to do")
             return done
-        if run.config.urls.host_cap or run.config.dedup.levels:
+        if run.config.urls.host_cap or run.config.dedup.levels or any(item.kind == "warc" for item in run.inputs):
             work_on_splits(run, ("extract", "annotate"), how)
             decide(run, how)
         else:
-            work_on_splits(run, ("extract", "annotate", "decide"), how)
+            # No captures of robots.txt can be among texts: nothing depends on other documents.
+            work_on_splits(run, ("extract", "annotate", "consent", "decide"), how)
         write_shards(run, how)
         return complete(run, how, seconds=time.monotonic() - began)
 

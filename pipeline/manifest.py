@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import platform
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from filters import blocklist, contamination, registry
@@ -22,6 +23,7 @@ _LIBRARIES = (
     "brotli",
     "fasttext",
     "faust-cchardet",
+    "http_sf",
     "justext",
     "lxml",
     "lz4",
@@ -62,10 +64,15 @@ def versions(config: Config) -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "filters": {entry.name: entry.version for entry in filters},
         "blocklists": blocklist.digests(config.urls.blocklists),
+        "opt_out_lists": {path: _digest_of_file(path) for path in config.consent.optout},
         "indexes": indexes,
         "evaluation_sets": contamination.digests(config.contamination.files),
         "models": {name: f"sha256:{digest}" for entry in filters for name, digest in entry.models.items()},
     }
+
+
+def _digest_of_file(path: str) -> str:
+    return f"sha256:{hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
 
 
 def _version(name: str) -> str | None:
@@ -78,6 +85,7 @@ def _version(name: str) -> str | None:
 def summarise(
     extracted: Iterable[Mapping[str, Any]],
     annotated: Iterable[Mapping[str, Any]],
+    asked: Iterable[Mapping[str, Any]],
     decided: Iterable[Mapping[str, Any]],
     written: Iterable[Mapping[str, Any]],
 ) -> dict[str, Any]:
@@ -86,11 +94,12 @@ def summarise(
     Args:
         extracted: receipts of ``extract``.
         annotated: receipts of ``annotate``.
+        asked: receipts of ``consent``.
         decided: receipts of ``decide``.
         written: receipts of ``shards``.
 
     Returns:
-        ``counts`` on every edge, ``rules``, ``languages``, and ``conservation``.
+        ``counts`` on every edge, ``consent``, ``rules``, ``languages``, and ``conservation``.
 
     Raises:
         RunError: an edge does not conserve; says which, and by how much.
@@ -111,6 +120,9 @@ def summarise(
     annotation = {"documents": 0, "errors": 0}
     for receipt in annotated:
         add_counts(annotation, receipt)
+    consent: dict[str, Any] = {}
+    for receipt in asked:
+        add_counts(consent, receipt)
     rules: dict[str, Any] = {}
     languages: dict[str, Any] = {}
     sizes: dict[str, Any] = {}
@@ -166,6 +178,7 @@ def summarise(
             "kept_text": dict(zip(("bytes", "words", "chars"), sizes.get("kept", [0, 0, 0]), strict=True)),
             "removed_text": dict(zip(("bytes", "words", "chars"), sizes.get("removed", [0, 0, 0]), strict=True)),
         },
+        "consent": {name: dict(sorted(values.items())) for name, values in sorted(consent.items())},
         "rules": rules,
         "languages": dict(sorted(languages.items())),
         "conservation": {

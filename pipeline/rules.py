@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from filters import contamination, heuristics, profiles, registry
+from filters.consent import optout
+from filters.consent.decision import PROFILES
+from filters.consent.statement import Says
 from filters.contamination import Sets
 from filters.fingerprints import C4, LINE_DEFINITIONS
 from filters.heuristics import limits as heuristic_limits
@@ -15,6 +18,9 @@ from pipeline.config import Assemble, Config, Dedup, Rule
 from pipeline.errors import UsageError
 
 NO_PROFILE = "no_profile"
+CONSENT = "consent"
+# What every document has, whatever filters run.
+_ALWAYS = {"consent": "string", "licence": "string"}
 # C4 removes a page of which less is left after repeated lines are cut (TensorFlow Datasets text/c4_utils.py).
 C4_SENTENCES = 3
 _COUNTS = ("evaluated", "exempt", "fired", "only", "first")
@@ -39,6 +45,10 @@ def resolve(config: Config) -> tuple[Rule, ...]:
         UsageError: a definition is unknown, or a change to its limits makes no sense.
     """
     rules = list(config.assemble.rules)
+    if config.consent.remove:
+        kept = (Says.ALLOW.value, Says.NOTHING.value)
+        source = f"consent.profile: {config.consent.profile}"
+        rules.insert(0, Rule(name=CONSENT, signal="consent", one_of=kept, source=source))
     try:
         _check_definitions([*config.assemble.definitions, *config.heuristics.limits])
         for name, changes in config.heuristics.limits.items():
@@ -167,7 +177,7 @@ def check(config: Config) -> None:
                 profiles.load(name)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    columns = {column: kind for entry in filters for column, kind in entry.columns.items()}
+    columns = _ALWAYS | {column: kind for entry in filters for column, kind in entry.columns.items()}
     made = settings(config)
     if "contaminated_words" in columns:
         if not config.contamination.files:
@@ -176,6 +186,7 @@ def check(config: Config) -> None:
             contamination.load(made.evaluation)
         except ValueError as error:
             raise UsageError(str(error)) from error
+    _check_consent(config)
     _check_dedup(config, columns)
     seen: set[str] = set()
     for rule in resolve(config):
@@ -193,6 +204,8 @@ def check(config: Config) -> None:
             raise UsageError(f"{where} has no limit: give min, max, one_of or from_profile")
 
 
+# What copies can be preferred by besides signals.
+PREFERENCES = ("consent", "licence", "newest")
 # Levels in the order in which they run, with the signals that they need.
 _LEVELS: Mapping[str, tuple[str, ...]] = {
     "known": ("text_digest", "minhash"),
@@ -202,6 +215,15 @@ _LEVELS: Mapping[str, tuple[str, ...]] = {
     "line": ("line_hashes", "text_chars"),
     "substring": (),
 }
+
+
+def _check_consent(config: Config) -> None:
+    if config.consent.profile not in PROFILES:
+        raise UsageError(f"consent.profile: unknown profile {config.consent.profile!r}; known: {', '.join(PROFILES)}")
+    try:
+        optout.load(config.consent.optout)
+    except ValueError as error:
+        raise UsageError(f"consent.optout: {error}") from error
 
 
 def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
@@ -226,8 +248,9 @@ def _check_dedup(config: Config, columns: Mapping[str, str]) -> None:
         for path in dedup.against:
             index.check(path, parameters(dedup))
     for name in dedup.prefer:
-        if name != "newest" and columns.get(name) not in ("int", "float"):
-            raise UsageError(f"dedup.prefer: {name!r} is neither 'newest' nor a signal that is a number")
+        if name not in PREFERENCES and columns.get(name) not in ("int", "float"):
+            known = ", ".join(PREFERENCES)
+            raise UsageError(f"dedup.prefer: {name!r} is neither one of {known} nor a signal that is a number")
     if not 0 <= dedup.verify <= 1:
         raise UsageError(f"dedup.verify: expected a similarity of 0 (off) to 1, found {dedup.verify}")
     if dedup.line_definition not in LINE_DEFINITIONS:

@@ -81,7 +81,16 @@ class Run:
         return {"identity": self.identity(), "inputs": inputs.to_dicts(self.inputs)}
 
 
-def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = "", sample: int | None = None) -> Run:
+def plan(
+    output: str,
+    patterns: Sequence[str],
+    config: Config,
+    *,
+    base: str = "",
+    sample: int | None = None,
+    robots: Sequence[str] = (),
+    latest: Sequence[str] = (),
+) -> Run:
     """Fix what a run is made of, checking what can be checked before it starts.
 
     Args:
@@ -90,6 +99,8 @@ def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = ""
         config: the configuration.
         base: prefix of listed paths.
         sample: take only so many files.
+        robots: inputs of which only captures of robots.txt and its kin are read.
+        latest: the same, of a later time.
 
     Returns:
         The run; nothing is written yet.
@@ -107,7 +118,7 @@ def plan(output: str, patterns: Sequence[str], config: Config, *, base: str = ""
     except ValueError as error:
         raise UsageError(str(error)) from error
     known = read_json(storage.join(output, "work", "digests.json")) or {}
-    found = inputs.resolve(patterns, base=base, sample=sample, known_digests=known)
+    found = inputs.resolve(patterns, base=base, sample=sample, known_digests=known, robots=robots, latest=latest)
     return Run(output, config, found, known)
 
 

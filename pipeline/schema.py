@@ -37,6 +37,7 @@ DOCUMENTS = pa.schema(
         ("language_hint", pa.string()),
         ("source", pa.string()),
         ("http_signals", pa.list_(pa.string())),
+        ("page_signals", pa.list_(pa.string())),
         ("charset", pa.string()),
         ("charset_evidence", pa.string()),
         ("truncated", pa.string()),
@@ -58,6 +59,29 @@ ROBOTS = pa.schema(
         ("body", pa.binary()),
         ("truncated", pa.string()),
         *_PLACE,
+    ]
+)
+
+# Row by row beside ``documents/``: what may be done with a document, and every statement that was found.
+EVIDENCE_FIELDS = ("signal", "says", "scope", "value", "where", "source", "flaw")
+CONSENT = pa.schema(
+    [
+        ("id", pa.string()),
+        ("decision", pa.string()),
+        ("crawl", pa.string()),
+        ("images", pa.string()),
+        ("why", pa.string()),
+        ("robots_date", _TIME),
+        ("latest", pa.string()),
+        ("latest_date", _TIME),
+        ("licence", pa.string()),
+        ("licence_scope", pa.string()),
+        ("licence_url", pa.string()),
+        ("signals", pa.list_(pa.string())),
+        (
+            "evidence",
+            pa.list_(pa.struct([(name, pa.string()) for name in EVIDENCE_FIELDS])),
+        ),
     ]
 )
 

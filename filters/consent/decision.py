@@ -135,10 +135,22 @@ def decide(page: Page, site: Site, *, profile: str = "train", crawler: tuple[str
     found += _of_site(page, site, ours)
     if site.latest is not None:
         found += _of_latest(site.latest, page.url, ours)
-    says = {one.says for one in found if one.scope in _COUNTING[profile]}
-    train = Says.DENY if Says.DENY in says else Says.ALLOW if Says.ALLOW in says else Says.NOTHING
     images = Says.DENY if any(one.images for one in found) else Says.NOTHING
-    return Decision(train=train, crawl=crawl, images=images, evidence=tuple(found))
+    return Decision(train=combine(found, profile), crawl=crawl, images=images, evidence=tuple(found))
+
+
+def combine(statements: Iterable[Statement], profile: str) -> Says:
+    """What statements say together.
+
+    Args:
+        statements: all that were found.
+        profile: which of them count.
+
+    Returns:
+        A refusal if any counts, else a permission, else nothing.
+    """
+    says = {one.says for one in statements if one.scope in _COUNTING[profile]}
+    return Says.DENY if Says.DENY in says else Says.ALLOW if Says.ALLOW in says else Says.NOTHING
 
 
 def _of_page(page: Page, ours: tuple[str, ...]) -> Iterator[Statement]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lxml.html import HtmlElement
 
+from filters.consent import page
 from filters.extraction.html import language_hint, title
 
 Engine = Callable[[HtmlElement, Mapping[str, Any]], str | None]
@@ -36,11 +37,12 @@ class Bounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Extracted:
-    """What an engine made of a page; ``refused`` names the bound that kept it from the engine."""
+    """What an engine made of a page, and what that says of its use; ``refused`` names the bound that kept it away."""
 
     text: str = ""
     title: str | None = None
     language_hint: str | None = None
+    page_signals: tuple[str, ...] = ()
     refused: str | None = None
 
 
@@ -112,9 +114,14 @@ def extract(html: str, *, engine: str, options: Mapping[str, Any], bounds: Bound
     if tree.xpath(f"boolean(/*{'/*' * bounds.max_depth})"):
         return Extracted(refused="max_depth")
     # Read first: engines may prune the tree.
-    page_title, hint = title(tree), language_hint(tree)
+    page_title, hint, says = title(tree), language_hint(tree), page.read(tree)
     text = ENGINES[engine](tree, options) or ""
-    return Extracted(text=clean(text), title=clean(page_title) if page_title else None, language_hint=hint)
+    return Extracted(
+        text=clean(text),
+        title=clean(page_title) if page_title else None,
+        language_hint=hint,
+        page_signals=tuple(map(clean, says.lines())),
+    )
 
 
 def clean(text: str) -> str:

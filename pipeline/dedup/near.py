@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,10 +21,8 @@ from pipeline.dedup.clusters import (
 from pipeline.dedup.components import components
 from pipeline.dedup.standing import Scope, splits_of
 from pipeline.dedup.stars import LabelExchange, StarExchange
-from pipeline.dedup.task import Task, ranges_for
+from pipeline.dedup.task import Task, counted, ranges_for
 from pipeline.dedup.verify import VerifyExchange
-from pipeline.io import storage
-from pipeline.stages.exchange import Exchange
 
 # Pairs that are joined in memory: some 16 GB. More go through rounds of exchanges.
 MOST_PAIRS = 100_000_000
@@ -109,7 +106,7 @@ def _in_rounds(task: Task, found: Sequence[Part], target: str, pairs: int) -> tu
             star = StarExchange(work=task.scope.work, ranges=ranges, large=large, target=step)
             task.in_waves(star, current)
             if large:
-                loose = _counted(task, star, "loose")
+                loose = counted(star, "loose")
             current = parts(task.scope.work, step)
         number += 1
     label = LabelExchange(
@@ -120,10 +117,4 @@ def _in_rounds(task: Task, found: Sequence[Part], target: str, pairs: int) -> tu
         target=target,
     )
     task.in_waves(label, [*current, *found])
-    return _counted(task, label, "documents"), parts(task.scope.work, target)
-
-
-def _counted(task: Task, exchange: Exchange, name: str) -> int:
-    """The sum of a count over all ranges."""
-    receipts = (wave.receipt_path(f"{number:05d}") for wave in task.waves(exchange) for number in wave.numbers)
-    return sum(json.loads(storage.read_bytes(path))["counts"][name] for path in receipts)
+    return counted(label, "documents"), parts(task.scope.work, target)

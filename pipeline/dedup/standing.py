@@ -17,7 +17,7 @@ from filters import registry
 from pipeline.config import Annotate, Assemble, Dedup, Rule
 from pipeline.dedup.verdicts import Verdicts
 from pipeline.inputs import Split
-from pipeline.rules import Judge, columns_needed
+from pipeline.rules import PREFERENCES, Judge, columns_needed
 from pipeline.stages.exchange import Hashes
 from pipeline.stages.rows import judged_rows
 
@@ -25,6 +25,7 @@ _ROW_BITS = np.uint64(32)
 _ROWS = np.uint64((1 << 32) - 1)
 _WORST = (1 << 64) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CONSENT = ("deny", "unknown", "allow")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +67,7 @@ class Scope:
         judge = Judge(self.rules, self.assemble)
         available = [name for entry in registry.select(self.annotate.filters) for name in entry.columns]
         verdicts = Verdicts(self.work, self.dedup, unit.key)
-        wanted = [*signals, *verdicts.columns, *(name for name in self.prefer if name != "newest")]
+        wanted = [*signals, *verdicts.columns, *(name for name in self.prefer if name not in PREFERENCES)]
         columns = list(dict.fromkeys([*columns_needed(self.rules, available), *wanted]))
         dates = ("date",) if "newest" in self.prefer else ()
         base = self.splits.index(unit.key) << 32
@@ -88,7 +89,8 @@ def preferences(rows: Sequence[Mapping[str, Any]], prefer: Sequence[str]) -> Has
 
     Args:
         rows: rows with the columns that are named.
-        prefer: ``newest`` (of ``date``) or signals of which more is better.
+        prefer: ``consent`` (given before unknown), ``licence`` (any before none), ``newest`` (of ``date``) or signals
+            of which more is better.
 
     Returns:
         Rows by preferences; what is missing is worst.
@@ -98,9 +100,16 @@ def preferences(rows: Sequence[Mapping[str, Any]], prefer: Sequence[str]) -> Has
         for place, row in enumerate(rows):
             value = row["date" if name == "newest" else name]
             if value is not None:
-                number = (value - _EPOCH).total_seconds() if name == "newest" else float(value)
-                found[place, column] = _descending(number)
+                found[place, column] = _descending(_number(name, value))
     return found
+
+
+def _number(name: str, value: Any) -> float:
+    if name == "newest":
+        return float((value - _EPOCH).total_seconds())
+    if name == "consent":
+        return float(_CONSENT.index(value))
+    return float(bool(value)) if name == "licence" else float(value)
 
 
 def _descending(value: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from filters.minhash import Parameters
 from pipeline.config import Dedup
 from pipeline.dedup.standing import Scope
+from pipeline.io import storage
 from pipeline.stages.base import Stage
 from pipeline.stages.exchange import Exchange
 
@@ -44,20 +46,35 @@ class Task:
             exchange: what to do.
             units: what is packed beside the splits.
         """
-        for wave in self.waves(exchange):
+        for wave in in_waves(exchange):
             self.run(wave, units)
 
-    def waves(self, exchange: Exchange) -> list[Exchange]:
-        """Cut an exchange into as many ranges at a time as may be in memory.
 
-        Args:
-            exchange: what to do.
+def in_waves(exchange: Exchange) -> list[Exchange]:
+    """Cut an exchange into as many ranges at a time as may be in memory.
 
-        Returns:
-            The same for some ranges each.
-        """
-        step = WAVE_BYTES // RANGE_BYTES
-        return [replace(exchange, wave=(first, first + step)) for first in range(0, exchange.ranges, step)]
+    Args:
+        exchange: what to do.
+
+    Returns:
+        The same for some ranges each.
+    """
+    step = WAVE_BYTES // RANGE_BYTES
+    return [replace(exchange, wave=(first, first + step)) for first in range(0, exchange.ranges, step)]
+
+
+def counted(exchange: Exchange, name: str) -> int:
+    """What an exchange that is done counted, over all ranges.
+
+    Args:
+        exchange: the exchange.
+        name: of the count.
+
+    Returns:
+        The sum.
+    """
+    receipts = (wave.receipt_path(f"{number:05d}") for wave in in_waves(exchange) for number in wave.numbers)
+    return sum(json.loads(storage.read_bytes(path))["counts"][name] for path in receipts)
 
 
 def ranges_for(size: int) -> int:

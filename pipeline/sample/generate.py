@@ -311,21 +311,29 @@ def policies() -> Iterator[Page]:
     Yields:
         One for each host, and the other files where a host has them.
     """
-    texts = (
+    open_ones = (
         "User-agent: *\nDisallow:\n",
         "User-agent: *\nDisallow: /mirror/\n",
-        "User-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
-        "User-agent: GPTBot\nUser-agent: CCBot\nUser-agent: Google-Extended\nDisallow: /\n",
-        "User-agent: *\nContent-Usage: train-ai=n\nAllow: /\n",
-        "User-agent: *\nContent-Signal: search=yes, ai-train=no\nAllow: /\n",
         "\ufeffUser-agent: *\r\nCrawl-delay: 5\r\nDisallow: /contact/\r\n",
+        "User-agent: *\nContent-Signal: search=yes, ai-train=yes\nAllow: /\n",
     )
+    refusals = {
+        5: "User-agent: CCBot\nDisallow: /\n\nUser-agent: *\nAllow: /\n",
+        12: "User-agent: GPTBot\nUser-agent: CCBot\nUser-agent: Google-Extended\nDisallow: /\n",
+        19: "User-agent: *\nContent-Usage: train-ai=n\nAllow: /\n",
+        26: "User-agent: *\nContent-Signal: search=yes, ai-train=no\nAllow: /\n",
+    }
     plain = [("Content-Type", "text/plain")]
     for number, host in enumerate(host for group in HOSTS.values() for host in group):
-        status, body = "200 OK", texts[number % len(texts)].encode()
+        status, headers = "200 OK", plain
+        body = refusals.get(number, open_ones[number % len(open_ones)]).encode()
         if number % 11 == 10:
             status, body = "404 Not Found", b"<html>not here</html>"
-        yield Page(f"https://{host}/robots.txt", body, "robots", status, plain)
+        elif number == 15:
+            status, headers = "301 Moved Permanently", [*plain, ("Location", "https://oak.example/robots.txt")]
+        elif number == 30:
+            status = "503 Service Unavailable"
+        yield Page(f"https://{host}/robots.txt", body, "robots", status, headers)
     tdmrep = b'[{"location": "/", "tdm-reservation": 1}]'
     yield Page(
         "https://oak.example/.well-known/tdmrep.json", tdmrep, "robots", headers=[("Content-Type", "application/json")]

@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 from filters import blocklist
 from filters.extraction import charset, html
 from filters.extraction.engine import clean
+from filters.urls import origin
 from pipeline import schema
 from pipeline.config import Extract, Read, Urls
-from pipeline.inputs import Split
+from pipeline.inputs import PAGES, Split
 from pipeline.io import http, storage, texts, warc
 from pipeline.io.parquet import RowWriter, row_writers
 from pipeline.io.records import Record, Unreadable
@@ -63,6 +64,7 @@ class _Unit:
     records: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
+    redirects: int = 0
     tallies: dict[str, Tally] = field(
         default_factory=lambda: {name: Tally() for name in ("in", "captures", "documents", "rejected", "failed")}
     )
@@ -108,6 +110,7 @@ class ExtractStage(Stage):
             "records": dict(state.records),
             "reasons": dict(state.reasons),
             "errors": dict(state.errors),
+            "redirects": state.redirects,
             "tallies": {name: tally.to_dict() for name, tally in state.tallies.items()},
         }
 
@@ -129,6 +132,9 @@ class ExtractStage(Stage):
             "date": parse_date(found.headers.get("warc-date") or found.headers.get("date")),
             "source": self.read.source or _source(unit),
         }
+        path = _path(str(place["url"]))
+        if unit.input.role != PAGES and path not in CAPTURE_PATHS:
+            return
         place["host"] = _host(str(place["url"]))
         try:
             outcome, row = self._answer(found, place)
@@ -149,6 +155,7 @@ class ExtractStage(Stage):
         if outcome != "captures":
             state.tallies["in"].add(identifier)
         state.tallies[outcome].add(identifier)
+        state.redirects += outcome == "captures" and is_redirect(row["status"])
         size = 512 + len(row.get("text") or "") * 2 + len(row.get("body") or b"")
         state.writers["robots" if outcome == "captures" else outcome].write(place | row, size)
 
@@ -180,6 +187,7 @@ class ExtractStage(Stage):
             "title": extracted.title,
             "language_hint": extracted.language_hint,
             "http_signals": [_text(f"{name}: {value}") for name, value in response.headers if name in CONSENT_HEADERS],
+            "page_signals": list(extracted.page_signals),
             "charset": page.encoding,
             "charset_evidence": page.evidence,
             "truncated": truncated or record.truncated,
@@ -326,15 +334,26 @@ def _capture(response: http.Response, path: str, place: dict[str, Any], truncate
         body, flaw = http.decoded_body(response, CAPTURE_BYTES)
     except http.BodyError:
         body, flaw = response.body[:CAPTURE_BYTES], "encoding"
-    parts = urlsplit(place["url"])
     return {
-        "host_key": f"{parts.scheme}://{parts.netloc.lower().rpartition('@')[2]}",
+        "host_key": origin(place["url"]),
         "path": path,
         "status": response.status,
         "headers": [_text(f"{name}: {value}") for name, value in response.headers],
         "body": body,
         "truncated": truncated or flaw,
     }
+
+
+def is_redirect(status: int) -> bool:
+    """Whether a response says where else to look.
+
+    Args:
+        status: its status code.
+
+    Returns:
+        True for 301, 302, 303, 307 and 308.
+    """
+    return status in (301, 302, 303, 307, 308)
 
 
 def _payload(body: bytes) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.errors import RunError
 from pipeline.inputs import Split
 from pipeline.io import storage
 from pipeline.io.parquet import group_lengths, open_file
@@ -44,7 +45,7 @@ class Cleaned:
 def judged_rows(
     work: str, unit: Split, columns: Sequence[str], of_documents: Sequence[str] = ()
 ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """Read what rules are judged by.
+    """Read what rules are judged by: signals, and ``consent`` and ``licence`` (empty for none).
 
     Args:
         work: the directory that holds a folder for each stage.
@@ -62,10 +63,11 @@ def judged_rows(
     documents = open_file(storage.join(work, "documents", f"{unit.key}.parquet"))
     lengths = group_lengths(documents)
     cleaned = Cleaned(work, unit.key) if "text" in of_documents else None
+    consent = _consent(work, unit.key)
     rows: list[dict[str, Any]] = []
     group = 0
     for batch in signals.iter_batches(batch_size=1024, columns=["id", "annotate_error", *columns]):
-        rows.extend(batch.to_pylist())
+        rows.extend(row | next(consent) for row in batch.to_pylist())
         while group < len(lengths) and len(rows) >= lengths[group]:
             found, rows = rows[: lengths[group]], rows[lengths[group] :]
             if of_documents:
@@ -76,3 +78,12 @@ def judged_rows(
             yield group, found
             group += 1
     assert not rows and group == len(lengths), f"signals of split {unit.key} do not match its documents"
+
+
+def _consent(work: str, key: str) -> Iterator[dict[str, str]]:
+    path = storage.join(work, "consent", f"{key}.parquet")
+    if not storage.exists(path):
+        raise RunError(f"{path} is missing; run joeira consent first")
+    for batch in open_file(path).iter_batches(batch_size=1024, columns=["decision", "licence"]):
+        for row in batch.to_pylist():
+            yield {"consent": row["decision"], "licence": row["licence"] or ""}

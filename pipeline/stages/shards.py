@@ -24,7 +24,7 @@ from pipeline.config import Annotate, Assemble, Rule
 from pipeline.dedup.rehydration import weights
 from pipeline.io import storage
 from pipeline.io.parquet import GROUP_ROWS, RowWriter, group_lengths, open_file, row_writers
-from pipeline.rules import columns_needed
+from pipeline.rules import CONSENT, columns_needed
 from pipeline.stages.base import Progress, Stage
 from pipeline.stages.decide import FAILED, KEPT, REMOVED
 from pipeline.stages.rows import Cleaned
@@ -32,6 +32,8 @@ from pipeline.tally import Tally
 
 # Splits whose removed and failed rows share one file.
 SPLITS_A_LEDGER = 256
+# Columns of ``consent/`` and what they are called in shards and ledgers.
+_CONSENT = {"decision": "consent", "licence": "licence", "why": "consent_why"}
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,8 @@ class ShardStage(Stage):
         lengths = group_lengths(documents)
         scores = signals.read(columns=[*columns, "annotate_error"])
         verdicts = decisions.read(columns=[name for name in schema.DECISIONS.names if name not in ("id", "profile")])
+        consent = open_file(storage.join(self.work, "consent", f"{key}.parquet")).read(columns=list(_CONSENT))
+        consent = consent.rename_columns(_CONSENT)
         names = [name for name in schema.DOCUMENTS.names if text or name != "text"]
         cleaned = Cleaned(self.work, key) if text else None
         for number in numbers:
@@ -206,7 +210,7 @@ class ShardStage(Stage):
             table = documents.read_row_group(number, columns=names)
             if cleaned is not None:
                 table = cleaned.put(table, start)
-            for extra in (scores, verdicts):
+            for extra in (scores, verdicts, consent):
                 piece = extra.slice(start, lengths[number])
                 for name in piece.column_names:
                     table = table.append_column(name, piece[name])
@@ -280,22 +284,21 @@ def _ledger_row(row: dict[str, Any]) -> dict[str, Any]:
         return {**row, "stage": "annotate", "error": "exception", "detail": row["annotate_error"]}
     scores = {name: value for name, value in row.items() if name not in schema.DOCUMENTS.names}
     numbers = {name: float(value) for name, value in scores.items() if isinstance(value, int | float)}
-    copy_of = f"copy of {row['survivor']}" if row["survivor"] else None
-    return {**row, "stage": "assemble", "detail": copy_of, "scores": sorted(numbers.items())}
+    detail = f"copy of {row['survivor']}" if row["survivor"] else None
+    if row["reason"] == CONSENT:
+        detail = row["consent_why"]
+    return {**row, "stage": "assemble", "detail": detail, "scores": sorted(numbers.items())}
 
 
 def _training_columns(table: pa.Table, columns_wanted: pa.Schema) -> pa.Table:
-    """The columns of a training shard, in order; what no stage has judged yet is null or unknown."""
+    """The columns of a training shard, in order; what no stage has judged yet is null."""
     rows = len(table)
-    constants = {"consent": "unknown"}
     columns = []
     for entry in columns_wanted:
         if entry.name in table.column_names:
             columns.append(table[entry.name].cast(entry.type))
         elif entry.name == "weight":
             columns.append(weights(table["cluster_size"]))
-        elif entry.name in constants:
-            columns.append(pa.array([constants[entry.name]] * rows, entry.type))
         else:
             columns.append(pa.nulls(rows, entry.type))
     return pa.table(columns, schema=columns_wanted)
