@@ -73,14 +73,38 @@ Curated by joeira {manifest["versions"]["joeira"]} with preset `{manifest["confi
 
 ## Before you use it
 
-- The pages stay their owners'. Consent and licence are not judged by this run: `consent` says `unknown`,
-  `licence` is empty.
+- The pages stay their owners'. {_consent(manifest)}
 - Personal data is not scrubbed by this run: `pii_count` is empty.
 - {copies}
 
-Configuration, versions, input digests and counts on every edge: `manifest.json`. What was removed and why: `removed/`,
-`failed/`, `report/index.html`.
+{_takedowns(manifest)}Configuration, versions, input digests and counts on every edge: `manifest.json`.
+What was removed and why: `removed/`, `failed/`, `report/index.html`.
 """
+
+
+def _consent(manifest: Mapping[str, Any]) -> str:
+    settings, counts = manifest["config"]["consent"], manifest["consent"]
+    decisions = counts.get("decisions", {})
+    said = ", ".join(f"{decisions.get(name, 0)} {name}" for name in ("allow", "unknown", "deny"))
+    done = "those that refuse are removed" if settings["remove"] else "those that refuse are kept and marked `deny`"
+    signals = ", ".join(f"`{name}` {count}" for name, count in counts.get("signals", {}).items()) or "none"
+    licences = ", ".join(f"{name} {count}" for name, count in counts.get("licences", {}).items()) or "none"
+    unknown = sum(counts.get("unknown", {}).values())
+    return (
+        f"What they and their sites say about training was read under the profile `{settings['profile']}`: {said}; "
+        f"{done}. Without any verdict on crawling, for want of a capture of robots.txt: {unknown}. "
+        f"Signals found: {signals}. Licences: {licences}."
+    )
+
+
+def _takedowns(manifest: Mapping[str, Any]) -> str:
+    done = manifest.get("takedowns", ())
+    if not done:
+        return ""
+    lines = "\n".join(
+        f"- {one['at']}: {one['documents']} documents ({one['before']} is the state before)" for one in done
+    )
+    return f"## Taken down since\n\n{lines}\n\n"
 
 
 def croissant(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,19 @@ def _parser() -> argparse.ArgumentParser:
     index.add_argument("--json", action="store_true", help="print one JSON object")
     index.set_defaults(do=_index)
 
+    takedown = verbs.add_parser("takedown", help="remove documents from finished shards")
+    takedown.add_argument("output", metavar="DIR", help="directory of the run")
+    takedown.add_argument(
+        "--list",
+        required=True,
+        metavar="FILE",
+        dest="list_path",
+        help="one entry a line: a URL, a URL that ends in * for all that begin so, a host, sha1: of a page, sha256: of "
+        "a text, or the id of a document",
+    )
+    takedown.add_argument("--json", action="store_true", help="print one JSON object")
+    takedown.set_defaults(do=_takedown)
+
     report = verbs.add_parser("report", help="write the report of a finished run again")
     report.add_argument("output", metavar="DIR", help="directory of the run")
     report.add_argument("--json", action="store_true", help="print one JSON object")
@@ -310,6 +323,29 @@ def _index(options: argparse.Namespace) -> int:
     made = index.build(options.output, options.index, rules.parameters(run.config.dedup))
     said = {"index": options.index, "documents": made["documents"], "keys": made["keys"]}
     print(json.dumps(said) if options.json else f"{options.index}: {made['documents']} documents, {made['keys']} keys")
+    return 0
+
+
+def _takedown(options: argparse.Namespace) -> int:
+    from pipeline import takedown
+
+    log = takedown.take_down(options.output, options.list_path)
+    if options.json:
+        print(json.dumps(log))
+        return 0
+    if log["resumed"]:
+        print(f"finished {len(log['resumed'])} takedown that was stopped before")
+    if log["number"] is None:
+        print(f"{options.output}: no document of the shards falls under any of {log['list']['entries']} entries")
+        return 0
+    place = f"{options.output}/takedowns/{log['number']:04d}"
+    print(f"{log['documents']} documents removed from {len(log['shards'])} shards; {place} has the log")
+    if log["without_documents"]:
+        print(f"{len(log['without_documents'])} entries have no document in the shards")
+    if log["offered"]:
+        print(f"{log['offered']} documents in the shards are copies of removed ones: {place}/offered.txt names them")
+    if log["work_holds_texts"]:
+        print(f"{options.output}/work still holds extracted texts; delete it when it is no longer needed")
     return 0
 
 

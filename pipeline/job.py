@@ -155,8 +155,9 @@ def write_shards(run: Run, how: How) -> None:
         run: a run whose splits are decided.
         how: how.
     """
-    from pipeline import runners
+    from pipeline import runners, takedown
 
+    takedown.guard(run.output)
     shards, ledgers = shard_units(run)
     stage = shard_stage(run)
     clean(run, ["receipts/shards"])

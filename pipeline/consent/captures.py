@@ -157,8 +157,10 @@ class CaptureExchange(Exchange):
         owners = splits_of(matches[:, 0])
         for split in np.unique(owners).tolist():
             own = matches[owners == split]
+            needed = np.unique(own[:, 2]).astype(np.int64)
+            back.append((split, _FILES + _to_bytes(files.take(pa.array(needed)))))
+            own[:, 2] = refs[own[:, 2]]
             back.append((split, _PAGES + own.tobytes()))
-            back.append((split, _FILES + _to_bytes(files.take(pa.array(np.unique(own[:, 2]).astype(np.int64))))))
         return Settled(counts, back)
 
     def deliver(self, key: str, blocks: list[bytes]) -> None:
@@ -170,7 +172,6 @@ class CaptureExchange(Exchange):
         """
         name = f"{key}.{self.wave[0]:05d}.parquet"
         tables, matches = [], []
-        # A block of matches comes with the block of the captures that they count.
         head = len(_PAGES)
         for block in blocks:
             if block.startswith(_FILES):
