@@ -39,6 +39,7 @@ def run_options() -> list[str]:
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True},
     params={
         "input": Param([], type="array", items={"type": "string"}, description="crawl files, or lists of them"),
+        "robots": Param([], type="array", items={"type": "string"}, description="captures of robots.txt of the crawl"),
         "output": Param("", type="string", description="directory of the run"),
         "preset": Param("basic", type="string", description="named configuration"),
         "runner": Param("local", type="string", description="Beam runner of each stage"),
@@ -53,11 +54,20 @@ def curate() -> None:
     def extract() -> int:
         params = get_current_context()["params"]
         inputs = ["--input", *params["input"], "--preset", params["preset"]]
+        inputs += ["--robots", *params["robots"]] if params["robots"] else []
         return joeira("extract", *inputs, *run_options())["splits"]
 
     @task
     def annotate() -> int:
         return joeira("annotate", *run_options())["splits"]
+
+    @task
+    def consent() -> int:
+        return joeira("consent", *run_options())["splits"]
+
+    @task
+    def dedup() -> int:
+        return joeira("dedup", *run_options())["splits"]
 
     @task
     def assemble() -> dict:
@@ -73,7 +83,7 @@ def curate() -> None:
         return share
 
     totals = assemble()
-    extract() >> annotate() >> totals
+    extract() >> annotate() >> consent() >> dedup() >> totals
     check(totals)
 
 

@@ -143,6 +143,7 @@ class Dedup:
         against: for ``known``, directories that ``joeira index`` wrote, with the same MinHash parameters.
         prefer: of the members of a cluster stays the first by these: ``consent`` (given before unknown), ``licence``
             (any before none), ``newest``, or a signal of which more is better; ties go to the smallest id.
+        url_canonical: let a page's canonical link on the same host stand for its address.
         bands: stretches of a MinHash signature of which one must agree (FineWeb: 14).
         rows: values in each (FineWeb: 8; half of all pairs of Jaccard 0.72 share a band).
         shingle: words in a shingle (FineWeb: 5).
@@ -163,6 +164,7 @@ class Dedup:
     levels: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     prefer: tuple[str, ...] = ("consent", "licence", "newest")
+    url_canonical: bool = False
     bands: int = 14
     rows: int = 8
     shingle: int = 5

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.dedup import standing
 from pipeline.dedup.clusters import CLUSTERED, read_clusters
-from pipeline.dedup.keys import digest, text_key, url_key
+from pipeline.dedup.keys import canonical_key, digest, text_key, url_key
 from pipeline.dedup.levels import table
 from pipeline.dedup.standing import Scope
 from pipeline.inputs import Split
@@ -40,11 +40,13 @@ class GroupExchange(Exchange):
     Attributes:
         level: ``url``, ``exact`` or ``near``.
         scope: which documents take part.
+        canonical: take the address that a page gives as its own, if it is on the same host.
     """
 
     name: ClassVar[str] = "groups"
     level: str
     scope: Scope
+    canonical: bool = False
 
     @property
     def label(self) -> str:
@@ -67,7 +69,8 @@ class GroupExchange(Exchange):
         place = self.scope.splits.index(unit.key)
         members = read_clusters(self.work, CLUSTERED, unit.key, place) if self.level == "near" else {}
         signals = ("text_digest",) if self.level == "exact" else ()
-        documents = {"url": ("url",), "exact": ("payload_digest",)}.get(self.level, ())
+        address = ("url", "page_signals") if self.canonical else ("url",)
+        documents = {"url": address, "exact": ("payload_digest",)}.get(self.level, ())
         for rows in self.scope.standing(unit, signals, documents):
             keyed = [(key, row) for row in rows if (key := self._key(row, members)) is not None]
             if not keyed:
@@ -87,7 +90,7 @@ class GroupExchange(Exchange):
 
     def _key(self, row: Mapping[str, Any], members: Mapping[int, tuple[int, int]]) -> bytes | None:
         if self.level == "url":
-            return url_key(row)
+            return (canonical_key(row) if self.canonical else None) or url_key(row)
         if self.level == "exact":
             # Pages in which no text is found are the same if their bytes are.
             payload = row["payload_digest"]

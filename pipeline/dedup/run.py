@@ -56,7 +56,8 @@ def deduplicate(task: Task) -> None:
             task.in_waves(line)
         else:
             ranges = ranges_for(task.documents * _GROUP_BYTES)
-            task.in_waves(GroupExchange(work=scope.work, ranges=ranges, splits=scope.splits, level=level, scope=scope))
+            group = GroupExchange(work=scope.work, ranges=ranges, splits=scope.splits, level=level, scope=scope)
+            task.in_waves(replace(group, canonical=task.config.url_canonical))
 
 
 def _known(task: Task, scope: Scope) -> None:

@@ -15,9 +15,9 @@ from typing import Any
 
 import jinja2
 
-from pipeline.report.views import failures, funnel, languages, provenance, reasons, samples
+from pipeline.report.views import consent, failures, funnel, languages, provenance, reasons, samples
 
-VIEWS = (funnel, reasons, languages, samples, failures, provenance)
+VIEWS = (funnel, reasons, consent, languages, samples, failures, provenance)
 _TEMPLATES = Path(__file__).parent / "templates"
 
 # Reports never hold what identifies a person. Until spans of personal data are known, anything that looks

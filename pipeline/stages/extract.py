@@ -207,7 +207,8 @@ class ExtractStage(Stage):
     def _ask_cheap_questions(self, record: Record, response: http.Response) -> tuple[bytes, str | None]:
         config = self.config
         if response.status not in config.status:
-            raise Rejected("http_status", f"status {response.status}")
+            location = response.get("location") if is_redirect(response.status) else None
+            raise Rejected("http_status", f"status {response.status}" + (f", to {location[:500]}" if location else ""))
         declared = (response.get("content-type") or "").split(";")[0].strip().lower()
         if declared not in config.accept and declared not in _VAGUE_TYPES:
             raise Rejected("content_type", f"declared as {declared[:80]}")

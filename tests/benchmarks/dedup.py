@@ -94,7 +94,8 @@ def write(place: Path, signatures: Any) -> runs.Run:
         ids = [f"{document:032x}" for document in part.tolist()]
         values = pa.array([signatures[document].tobytes() for document in part], pa.binary())
         known = {"id": pa.array(ids), "minhash": values}
-        for name, wanted in (("documents", schema.DOCUMENTS), ("signals", columns)):
+        known["decision"] = pa.array(["unknown"] * len(part))
+        for name, wanted in (("documents", schema.DOCUMENTS), ("signals", columns), ("consent", schema.CONSENT)):
             path = Path(run.work) / name / f"{number:05d}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             table = [known.get(field.name, pa.nulls(len(part), field.type)) for field in wanted]

@@ -10,6 +10,7 @@ from pathlib import Path
 DIRECTORY = Path("build/peers")
 
 PACKAGES = {
+    "protego": ["protego==0.7.0"],
     "datatrove": ["datatrove[processing]==0.10.1", "spacy==3.8.18", "regex==2026.11.15"],
 }
 

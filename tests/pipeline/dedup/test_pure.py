@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import minhash
-from pipeline.dedup import standing, verify
+from pipeline.dedup import keys, standing, verify
 from pipeline.dedup.bands import candidate_pairs
 from pipeline.dedup.groups import choose
 from pipeline.dedup.lines import repeated_lines
@@ -99,3 +99,20 @@ def test_cut_sets_of_shingles_estimate_what_whole_ones_say() -> None:
     most = verify.MOST_SHINGLES
     assert verify.similarity_of(first[:most], second[:most]) == pytest.approx(truth, abs=0.02)
     assert verify.similarity_of(first[:100], second[:100]) == minhash.jaccard(first[:100], second[:100])
+
+
+@pytest.mark.parametrize(
+    ("canonical", "same"),
+    [
+        ("https://a.example/page", True),
+        ("/page", True),
+        ("https://other.example/page", False),
+        ("", False),
+        ("https://[", False),
+    ],
+)
+def test_a_canonical_link_stands_for_the_address_on_its_own_host(canonical: str, same: bool) -> None:
+    row = {"url": "https://www.a.example/page?print=1", "page_signals": [f"canonical: {canonical}"]}
+    plain = keys.url_key({"url": "https://a.example/page"})
+    assert (keys.canonical_key(row) == plain) is same
+    assert keys.canonical_key({"url": "https://a.example/page", "page_signals": None}) is None
