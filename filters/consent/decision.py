@@ -29,13 +29,22 @@ class Capture:
 
     Attributes:
         status: of the response; 0 for none.
-        robots: the file, for a status that has one.
+        robots: what came with it.
         source: which capture it is, for the evidence.
     """
 
     status: int
     robots: Robots | None = None
     source: str = ""
+
+    @property
+    def file(self) -> Robots | None:
+        """What the file says.
+
+        Returns:
+            The file, if there was one: what comes with an error is none.
+        """
+        return self.robots if 200 <= self.status < 300 else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +181,7 @@ def _of_site(page: Page, site: Site, ours: tuple[str, ...]) -> Iterator[Statemen
     in_hand = list(rsl.terms(site.rsl, page.url)) if site.rsl is not None else []
     yield from in_hand
     if not any(one.signal for one in in_hand):
-        robots = site.robots.robots if site.robots else None
+        robots = site.robots.file if site.robots else None
         group = robots.group(ours) if robots else None
         outside = robots.said if robots else ()
         yield from rsl.announced(group.said if group else [], outside, page.values("link"), page.says.rsl)
@@ -188,8 +197,8 @@ def _of_robots(capture: Capture, url: str, ours: tuple[str, ...], profile: str) 
         yield _unreachable(value, Scope.CRAWL)
     elif status in (401, 403) and profile == "strict":
         yield _unreachable(str(status), Scope.STRICT)
-    if capture.robots is not None and 200 <= status < 300:
-        yield from _of_file(capture.robots, url, ours, profile)
+    if capture.file is not None:
+        yield from _of_file(capture.file, url, ours, profile)
 
 
 def _unreachable(value: str, scope: Scope) -> Statement:

@@ -44,12 +44,28 @@ def test_every_page_of_the_sample_is_where_it_belongs(sample_run: Path) -> None:
     kept = {row["url"] for row in rows(sample_run, "data")}
     reason = {row["url"]: row["reason"] for row in rows(sample_run, "removed")}
     failed = {row["url"]: row["error"] for row in rows(sample_run, "failed")}
+    denied = {row["url"] for row in rows(sample_run, "removed") if row["reason"] == "consent"}
+    hosts = [host for group in generate.HOSTS.values() for host in group]
+    # By robots.txt, by what cannot be read of it, by tdmrep.json, by ai.txt.
+    refusing = {*(hosts[number] for number in (5, 12, 19, 26)), hosts[30], "oak.example", "ipe.example"}
+    own = ("noai", "train-ai=n", "ai-train=no")
     for item in pages:
+        said = [value for name, value in item.headers if name != "TDM-Reservation"]
+        refused = item.url.split("/")[2] in refusing or any(one in value for one in own for value in said)
+        number = hosts.index(item.url.split("/")[2]) if item.url.split("/")[2] in hosts else 0
+        closed = {1: "mirror", 2: "contact"}.get(number % 4) if number % 11 != 10 else None
+        refused = (
+            refused
+            or item.url.split("/")[3] == closed
+            or ("TDM-Reservation", "1") in item.headers
+            or b'content="noai"' in item.body
+        )
+        refused = refused or b'name="tdm-reservation" content="1"' in item.body
         assert (item.url in kept) + (item.url in reason) + (item.url in failed) >= 1, item.url
         if item.kind in ("article", "exact duplicate", "near duplicate", "personal data", "opt-out", "odd charset"):
-            assert item.url in kept, item.url
+            assert item.url in (denied if refused else kept), item.url
         if item.kind == "thin":
-            assert reason[item.url] in ("too_short", "empty")
+            assert reason[item.url] in (("consent",) if refused else ("too_short", "empty"))
     assert reason["https://oak.example/paper"] == "sniffed_type"
     assert reason["https://oak.example/logo.png"] == "content_type"
     assert reason["https://elm.example/gone"] == "http_status"
@@ -73,7 +89,7 @@ def test_in_is_kept_and_removed_and_failed_by_id(sample_run: Path) -> None:
 def test_charsets_of_the_sample_are_all_read_right(sample_run: Path) -> None:
     from pipeline.sample import prose
 
-    texts = {row["url"]: row["text"] for row in rows(sample_run, "data") if "/charset/" in row["url"]}
+    texts = {row["url"]: row["text"] for row in rows(sample_run, "work/documents") if "/charset/" in row["url"]}
     assert len(texts) == generate.PLAN["odd charset"]
     for text in texts.values():
         assert "\ufffd" not in text

@@ -89,12 +89,13 @@ def test_an_exchange_that_loses_a_block_fails_and_runs_again(curate: Curate, mon
 
     monkeypatch.setattr(exchange.Settle, "process", lossy)
     cap = ("--set", "urls.host_cap=2")
-    curate(options=cap, expect=1)
+    pages = sorted(sample.DIRECTORY.glob("sample-0*.gz"))  # without captures of robots.txt: they are exchanged before
+    curate(*pages, options=cap, expect=1)
     said = capsys.readouterr().err
     assert "stage hosts: conservation broken" in said
     assert "run the same command again" in said
     monkeypatch.setattr(exchange.Settle, "process", whole)
-    run = curate(options=cap)
+    run = curate(*pages, options=cap)
     assert max(Counter(row["host"] for row in rows(run, "data")).values()) == 2
 
 

@@ -105,6 +105,8 @@ URL = "https://a.example/x"
             ["rsl-present"],
         ),
         ({"robots_status": 429}, "deny", ["robots-unreachable"]),
+        # What comes with an error is no file.
+        ({"robots_status": 404, "robots": "License: x\nUser-agent: *\nDisallow: /\n"}, "unknown", []),
         ({"ai_txt": "User-agent: *\nDisallow: *.txt\nDisallow: *.html\n"}, "deny", ["ai-txt"]),
         ({"ai_txt": "User-agent: *\nDisallow: /\n"}, "deny", ["ai-txt"]),
     ],

@@ -288,7 +288,7 @@ def test_signatures_of_other_parameters_are_refused_by_name(curate: Curate, tmp_
         (("dedup.levels=[near]",), "near needs the signal 'minhash'"),
         (("dedup.levels=[fuzzy]",), "unknown level 'fuzzy'; known: known, url, exact, near, line"),
         (("dedup.levels=[url, url]",), "expected each once and in the order known, url, exact, near, line"),
-        (("dedup.prefer=[beauty]",), "'beauty' is neither 'newest' nor a signal"),
+        (("dedup.prefer=[beauty]",), "'beauty' is neither one of consent, licence, newest nor a signal"),
         (("dedup.line_definition=c5",), "unknown definition 'c5'; known: boilerplate, c4_tfds"),
         (("dedup.verify=7",), "expected a similarity of 0 .off. to 1, found 7"),
         (("dedup.rows=0",), "dedup.rows: expected 1 or more, found 0"),
