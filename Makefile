@@ -1,4 +1,4 @@
-# make demo   the main job on the bundled sample crawl; ends with a report
+# make demo   the main job on the bundled sample crawl; ends with a report and a tiny trained model
 # make test   lint and the whole test suite
 # make bench  what the job and the filters cost, measured beside a peer (an hour); docs/SIGNALS.md anew
 # Each builds .venv from pinned versions first; PYTHON chooses the interpreter (3.11 to 3.13).
@@ -36,11 +36,11 @@ format: $(VENV)/.tested-with
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,train]'
 	touch $@
 
 $(VENV)/.tested-with: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,aws,dags,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[report,train,aws,dags,dev]'
 	touch $@
 
 clean:

@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -53,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--" in arguments:
         at = arguments.index("--")
         arguments, beam_args = arguments[:at], arguments[at + 1 :]
+    if arguments[:1] == ["model"]:
+        # The trainer is a program of its own, which shares nothing with the pipeline but files.
+        return subprocess.call([sys.executable, "-m", "model", *arguments[1:]])
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.verb is None:
@@ -142,6 +146,10 @@ def _parser() -> argparse.ArgumentParser:
     pipe.add_argument("--set", action="append", default=[], metavar="A.B=C", dest="settings", help="one setting")
     pipe.add_argument("--json", action="store_true", help="accepted for uniformity: output is JSON lines anyway")
     pipe.set_defaults(do=_filter)
+
+    verbs.add_parser(
+        "model", help="the trainer: tokenizer, pretrain, finetune, lora, sample, evaluate, …", add_help=False
+    )
 
     demo = verbs.add_parser("demo", help="the whole road on the bundled sample crawl")
     demo.add_argument("--output", default="demo-output", metavar="DIR", help="default: demo-output")
@@ -364,11 +372,15 @@ def _filter(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from pipeline import config, job, runs, sample
+    from pipeline import config, demo, job, runs, sample
 
     run = runs.plan(options.output, [str(sample.DIRECTORY)], config.load())
     result = job.curate(run, _how(options))
-    _tell(options, result)
+    if not options.json:
+        _tell(options, result)
+    trained = demo.train(options.output, quiet=options.quiet or options.json)
+    if options.json:
+        _tell(options, result | {"model": trained})
     return 0
 
 

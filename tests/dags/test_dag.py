@@ -75,4 +75,6 @@ def test_the_dag_file_imports_at_once_and_without_errors(airflow: dict[str, str]
         f"bag = DagBag({str(DAGS)!r})\n"
         "print(bag.import_errors, sorted(bag.dags), [t.task_id for t in bag.dags['joeira_curate'].topological_sort()])",
     )
-    assert said.splitlines()[-1] == "{} ['joeira_curate'] ['extract', 'annotate', 'assemble', 'check']"
+    assert (
+        said.splitlines()[-1] == "{} ['joeira_curate'] ['extract', 'annotate', 'consent', 'dedup', 'assemble', 'check']"
+    )
