@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,9 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"joeira model: error: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        print(f"joeira model: error: {error.name} is not installed: pip install 'joeira[train]'", file=sys.stderr)
+        where = error.name if error.name == "tensorboard" else "'joeira[train]'"
+        print(f"joeira model: error: {error.name} is not installed: pip install {where}", file=sys.stderr)
         return 2
-    if options.json and answer is not None:
+    # Of several processes that torchrun started one speaks.
+    if options.json and answer is not None and os.environ.get("RANK", "0") == "0":
         print(json.dumps(answer))
     return 0
 
@@ -59,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     _shards(tokenizer)
     tokenizer.add_argument("--vocab", type=int, default=8192, help="tokens (default 8192)")
     tokenizer.add_argument("--output", required=True, metavar="DIR", help="directory to write")
+
+    tokens = verb("tokenize", "write shards that hold tokens beside texts, which training then reads", _tokenize)
+    _shards(tokens)
+    tokens.add_argument("--tokenizer", required=True, metavar="DIR", help="directory with tokenizer.json")
+    tokens.add_argument("--output", required=True, metavar="DIR", help="directory to write")
 
     for name, purpose in (
         ("pretrain", "train a model from random weights, going on where it stopped"),
@@ -156,6 +164,15 @@ def _tokenizer(options: argparse.Namespace) -> dict[str, Any]:
     made.save(options.output)
     _say(options)(f"{made.size} tokens in {options.output}/tokenizer.json")
     return {"tokens": made.size, "output": options.output}
+
+
+def _tokenize(options: argparse.Namespace) -> dict[str, Any]:
+    from model.shards import Shards, write_tokens
+    from model.tokenizer import Tokenizer
+
+    total = write_tokens(Shards(options.shards), Tokenizer.load(options.tokenizer), options.output)
+    _say(options)(f"{total:,} tokens in {options.output}")
+    return {"tokens": total, "output": options.output}
 
 
 def _train(options: argparse.Namespace) -> dict[str, Any]:

@@ -152,6 +152,7 @@ class TrainConfig:
         z_loss: weight of the squared log-partition (PaLM: 1e-4), which keeps logits from drifting.
         document_mask: no document sees another in its sequence.
         packing: ``concatenate`` or ``best_fit``.
+        mixture: shares of documents by source, ``source=weight,…``; empty takes the shards' own.
         seed: of weights and of the order of documents.
         save_every: steps between checkpoints; 0 saves at the end alone.
         keep: how many checkpoints stay besides the best.
@@ -161,6 +162,7 @@ class TrainConfig:
         device: ``cpu``, ``cuda``, or ``auto``.
         dtype: ``float32`` or ``bfloat16`` (autocast).
         compile: use torch.compile.
+        tensorboard: write losses for TensorBoard too, which must be installed.
         shard: shard parameters over processes (FSDP2) in place of copying them (DDP).
     """
 
@@ -181,6 +183,7 @@ class TrainConfig:
     z_loss: float = 1e-4
     document_mask: bool = True
     packing: str = "concatenate"
+    mixture: str = ""
     seed: int = 1
     save_every: int = 0
     keep: int = 2
@@ -190,6 +193,7 @@ class TrainConfig:
     device: str = "auto"
     dtype: str = "float32"
     compile: bool = False
+    tensorboard: bool = False
     shard: bool = False
 
     def __post_init__(self) -> None:

@@ -21,8 +21,9 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.loss import IGNORED
+from model.mixture import Mixture, parse
 from model.packing import PACKERS, Row
-from model.shards import Shards, is_held_out
+from model.shards import Document, Shards, is_held_out
 from model.tokenizer import Tokenizer
 
 STREAMS = 8
@@ -55,18 +56,27 @@ class Stream:
         length: positions of a row.
         packing: ``concatenate`` or ``best_fit``.
         seed: of the order.
+        mixture: how often documents are read.
     """
 
     def __init__(
-        self, shards: Shards, tokenizer: Tokenizer, groups: Sequence[int], length: int, packing: str, seed: int
+        self,
+        shards: Shards,
+        tokenizer: Tokenizer,
+        groups: Sequence[int],
+        length: int,
+        packing: str,
+        seed: int,
+        mixture: Mixture,
     ) -> None:
         self._shards = shards
         self._tokenizer = tokenizer
         self._groups = list(groups)
         self._seed = seed
+        self._mixture = mixture
         self._packer = PACKERS[packing](length)
         self._epoch, self._group, self._document = 0, 0, 0
-        self._loaded: tuple[int, int, list[str]] | None = None
+        self._loaded: tuple[int, int, list[Document]] | None = None
 
     def state(self) -> dict[str, Any]:
         """Where it stands.
@@ -108,24 +118,32 @@ class Stream:
 
     def _more(self) -> list[NDArray[np.int32]]:
         """Tokens of the next documents; a boundary begins each."""
-        texts = self._texts()
-        chosen = texts[self._document : self._document + _DOCUMENTS]
+        documents = self._documents()
+        chosen = documents[self._document : self._document + _DOCUMENTS]
         self._document += len(chosen)
-        if self._document >= len(texts):
+        if self._document >= len(documents):
             self._document, self._group = 0, self._group + 1
             if self._group == len(self._groups):
                 self._group, self._epoch = 0, self._epoch + 1
-        boundary = [self._tokenizer.boundary]
-        return [np.array(boundary + ids, dtype=np.int32) for ids in self._tokenizer.encode_all(chosen)]
+        boundary = np.array([self._tokenizer.boundary], dtype=np.int32)
+        ready = [one.tokens for one in chosen if one.tokens is not None]
+        if len(ready) < len(chosen):
+            ready = [np.array(ids, dtype=np.int32) for ids in self._tokenizer.encode_all([one.text for one in chosen])]
+        return [np.concatenate((boundary, ids)) for ids in ready]
 
-    def _texts(self) -> list[str]:
-        """The texts of the row group at which it stands, in this epoch's order."""
+    def _documents(self) -> list[Document]:
+        """The documents of the row group at which it stands, in this epoch's order."""
         if self._loaded is None or self._loaded[:2] != (self._epoch, self._group):
             order = np.random.default_rng([self._seed, self._epoch]).permutation(len(self._groups))
             number = self._groups[int(order[self._group])]
-            documents = [one for one in self._shards.read(number) if one.text and not is_held_out(one.id)]
+            documents = [
+                one
+                for one in self._shards.read(number)
+                if one.text and not is_held_out(one.id)
+                for _ in range(self._mixture.times(one, self._epoch))
+            ]
             places = np.random.default_rng([self._seed, self._epoch, number]).permutation(len(documents))
-            self._loaded = (self._epoch, self._group, [documents[place].text for place in places.tolist()])
+            self._loaded = (self._epoch, self._group, [documents[place] for place in places.tolist()])
         return self._loaded[2]
 
 
@@ -140,6 +158,7 @@ class Loader:
         packing: ``concatenate`` or ``best_fit``.
         seed: of the order.
         streams: into how many row groups are dealt; fixed for a run.
+        mixture: weights of sources (``mixture.parse``).
         rank: of this process.
         world: processes.
     """
@@ -154,6 +173,7 @@ class Loader:
         packing: str,
         seed: int,
         streams: int,
+        mixture: str = "",
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -162,12 +182,15 @@ class Loader:
                 f"{streams} streams (of {len(shards.groups)} row groups) cannot be dealt to {world} processes and "
                 f"{rows} rows a step: expected rows a multiple of streams, and streams of processes"
             )
+        if shards.tokenizer_digest not in (None, tokenizer.digest):
+            raise ModelError("the shards hold tokens of another tokenizer than the one that was given")
         if not any(_trainable(shards, group) for group in range(len(shards.groups))):
             raise ModelError("the shards hold no document with text for training")
         self._rows = rows
         self._own = [number for number in range(streams) if number % world == rank]
+        mixed = Mixture(shards, parse(mixture))
         self._streams = {
-            number: Stream(shards, tokenizer, range(number, len(shards.groups), streams), length, packing, seed)
+            number: Stream(shards, tokenizer, range(number, len(shards.groups), streams), length, packing, seed, mixed)
             for number in self._own
         }
         self._count = streams

@@ -6,16 +6,22 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from model.errors import ModelError
+from model.tokenizer import Tokenizer
 
 # A document in so many is held out, by a hash of its id: the same whatever the shards.
 HELD_OUT = 50
+# The column with tokens, and where a file says of which tokenizer they are.
+TOKENS, _DIGEST = "tokens", b"joeira.tokenizer"
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class Document:
         text: its text.
         source: where it is from; empty if that is not known.
         language: of the text; empty if that is not known.
+        tokens: of the text, where shards hold them.
     """
 
     id: str
     text: str
     source: str
     language: str
+    tokens: NDArray[np.int32] | None = None
 
 
 class Shards:
@@ -49,12 +57,15 @@ class Shards:
         if not files:
             raise ModelError(f"{place}: no shards (*.parquet) stand here")
         self.groups: list[tuple[Path, int, int]] = []
+        digests: set[str | None] = set()
         for file in files:
             try:
                 metadata = pq.read_metadata(file)
             except (OSError, pa.ArrowInvalid) as error:
                 raise ModelError(f"{file}: cannot be read as Parquet: {error}") from error
-            names = metadata.schema.to_arrow_schema().names
+            arrow = metadata.schema.to_arrow_schema()
+            names = arrow.names
+            digests.add((arrow.metadata or {}).get(_DIGEST, b"").decode() or None)
             if "text" not in names:
                 raise ModelError(f"{file}: expected a column 'text', found {', '.join(names)}")
             for number in range(metadata.num_row_groups):
@@ -63,6 +74,9 @@ class Shards:
         if not self.groups:
             raise ModelError(f"{place}: the shards hold no documents")
         self.manifest = _manifest(root, files)
+        if len(digests) > 1:
+            raise ModelError(f"{place}: some shards hold tokens and others do not, or of another tokenizer")
+        self.tokenizer_digest = digests.pop()
 
     @property
     def rows(self) -> int:
@@ -85,15 +99,19 @@ class Shards:
         file, number, _ = self.groups[group]
         opened = pq.ParquetFile(file)
         present = [name for name in ("id", "text", "source", "language") if name in opened.schema_arrow.names]
-        rows = opened.read_row_group(number, columns=present).to_pylist()
+        # Tokens spare the text, of which nothing but its being there is asked then.
+        ready = self.tokenizer_digest is not None
+        table = opened.read_row_group(number, columns=[*present, TOKENS] if ready else present)
+        tokens = _rows_of(table[TOKENS]) if ready else [None] * len(table)
         return [
             Document(
                 str(row.get("id") or f"{file.name}:{number}:{place}"),
                 row["text"] or "",
                 row.get("source") or "",
                 row.get("language") or "",
+                tokens[place],
             )
-            for place, row in enumerate(rows)
+            for place, row in enumerate(table.select(present).to_pylist())
         ]
 
     def documents(self, *, held_out: bool) -> Iterator[Document]:
@@ -107,6 +125,45 @@ class Shards:
         """
         for group in range(len(self.groups)):
             yield from (document for document in self.read(group) if is_held_out(document.id) is held_out)
+
+
+def _rows_of(column: pa.ChunkedArray) -> list[NDArray[np.int32] | None]:
+    """The lists of a column as views of one array."""
+    found: list[NDArray[np.int32] | None] = []
+    for chunk in column.chunks:
+        values = chunk.values.to_numpy()
+        bounds = chunk.offsets.to_numpy().tolist()
+        found += [values[start:end] for start, end in pairwise(bounds)]
+    return found
+
+
+def write_tokens(shards: Shards, tokenizer: Tokenizer, output: str | Path) -> int:
+    """Write shards that hold tokens beside texts, so that training need not make them.
+
+    Args:
+        shards: what is read.
+        tokenizer: makes tokens.
+        output: directory to write.
+
+    Returns:
+        How many tokens were written.
+    """
+    place = Path(output)
+    place.mkdir(parents=True, exist_ok=True)
+    total = 0
+    for file in dict.fromkeys(file for file, *_ in shards.groups):
+        opened = pq.ParquetFile(file)
+        columns = [name for name in opened.schema_arrow.names if name != TOKENS]
+        fields = [opened.schema_arrow.field(name) for name in columns] + [pa.field(TOKENS, pa.list_(pa.int32()))]
+        schema = pa.schema(fields, metadata={_DIGEST: tokenizer.digest.encode()})
+        with pq.ParquetWriter(place / file.name, schema, compression="zstd") as writer:
+            for number in range(opened.num_row_groups):
+                table = opened.read_row_group(number, columns=columns)
+                ids = tokenizer.encode_all([text or "" for text in table["text"].to_pylist()])
+                total += sum(map(len, ids))
+                rows = [*(table[name] for name in columns), pa.array(ids, pa.list_(pa.int32()))]
+                writer.write_table(pa.table(rows, schema=schema), row_group_size=max(1, len(table)))
+    return total
 
 
 def is_held_out(identifier: str) -> bool:

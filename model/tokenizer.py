@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -102,6 +103,15 @@ class Tokenizer:
             **({"model_max_length": context} if context else {}),
         }
         (place / "tokenizer_config.json").write_text(json.dumps(described, indent=1) + "\n")
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of everything that makes tokens.
+
+        Returns:
+            Hexadecimal SHA-256.
+        """
+        return hashlib.sha256(str(self.backend.to_str()).encode()).hexdigest()
 
     @property
     def size(self) -> int:

@@ -147,6 +147,11 @@ class _Run:
         self.optimizer = Optimizer(self.objective, config)
         self.result = Result()
         self.best: tuple[float, int] | None = None
+        self.board: Any = None
+        if config.tensorboard and rank == 0:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board = SummaryWriter(str(self.output / "tensorboard"))
 
     def work(self) -> Result:
         config = self.config
@@ -164,6 +169,7 @@ class _Run:
             packing=config.packing,
             seed=config.seed,
             streams=streams,
+            mixture=config.mixture,
             rank=self.rank,
             world=self.world,
         )
@@ -280,6 +286,9 @@ class _Run:
             self.output.mkdir(parents=True, exist_ok=True)
             with (self.output / LOG).open("a") as log:
                 log.write(json.dumps(line) + "\n")
+            if self.board is not None:
+                for name in ("loss", "grad_norm", "tokens_per_second"):
+                    self.board.add_scalar(name, line[name], result.step)
         if result.step == 1 or result.step % max(1, config.steps // 20) == 0 or result.step == config.steps:
             self.say(
                 f"step {result.step}/{config.steps} ({100 * result.step / config.steps:.0f} %) loss {loss:.4f} "
@@ -352,9 +361,17 @@ class _Run:
         self._save(batches)
         if self.result.stopped:
             self.say(f"stopped at step {self.result.step} and saved; the same command goes on")
-        elif self.rank == 0 and not self.config.shard and not adapters(self.objective.gpt):
+        elif not adapters(self.objective.gpt):
+            self._export()
+
+    def _export(self) -> None:
+        """Write the model as transformers reads it; where its parameters are shared out they are gathered before."""
+        weights, _ = checkpoint.gather(self.objective, ())
+        if self.rank == 0:
+            whole = GPT(self.model)
+            checkpoint.load_weights(whole, {name.removeprefix("gpt."): value for name, value in weights.items()})
             notes = {"shards": self.shards.manifest, "evaluation": self.result.evaluation}
-            hf.export(self.objective.gpt, self.tokenizer, self.output / EXPORT, notes)
+            hf.export(whole, self.tokenizer, self.output / EXPORT, notes)
 
 
 @contextlib.contextmanager

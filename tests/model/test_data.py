@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from model.data import Batch, Loader, Prefetched, streams_for  # noqa: E402
 from model.errors import ModelError  # noqa: E402
 from model.loss import IGNORED  # noqa: E402
 from model.packing import BestFit, Concatenate  # noqa: E402
-from model.shards import Shards, is_held_out  # noqa: E402
+from model.shards import Shards, is_held_out, write_tokens  # noqa: E402
 from model.tokenizer import Tokenizer  # noqa: E402
 from tests.model.conftest import texts, write_shards  # noqa: E402
 
@@ -198,6 +199,41 @@ def test_shards_that_cannot_be_trained_on(tmp_path: Path, tokenizer: Tokenizer) 
     with pytest.raises(ModelError, match="2 row groups are fewer than 4 processes"):
         streams_for(few, 8, 4)
     assert streams_for(few, 8, 2) == 2
+
+
+def test_shards_with_tokens_give_the_same_batches(shards: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    opened = Shards(shards)
+    total = write_tokens(opened, tokenizer, tmp_path / "tokens")
+    ready = Shards(tmp_path / "tokens")
+    every = [document for group in range(len(ready.groups)) for document in ready.read(group)]
+    assert total == sum(len(tokenizer.encode(document.text)) for document in every)
+    plain, quick = loader(opened, tokenizer), loader(ready, tokenizer)
+    assert all(equal(plain.step(), quick.step()) for _ in range(30))
+    with pytest.raises(ModelError, match="tokens of another tokenizer"):
+        loader(ready, Tokenizer.train(texts(50), 280))
+    shutil.copy(shards / "part-00000.parquet", tmp_path / "tokens/part-00001.parquet")
+    with pytest.raises(ModelError, match="some shards hold tokens and others do not"):
+        Shards(tmp_path / "tokens")
+
+
+def test_a_mixture_has_the_shares_that_were_asked_for(shards: Path, tokenizer: Tokenizer) -> None:
+    """Two thirds of the documents are of source a: asked for equal shares, those of b are read twice."""
+    opened = Shards(shards)
+    sources = {document.text: document.source for document in opened.documents(held_out=False)}
+    stream = loader(opened, tokenizer, streams=1, rows=1, mixture="a=1,b=1")._streams[0]
+    seen: Counter[str] = Counter()
+    for _ in range(200):
+        seen.update(sources[tokenizer.decode(ids.tolist())] for ids in stream._more())
+    assert seen["b"] / seen.total() == pytest.approx(0.5, abs=0.02)
+    alone = loader(opened, tokenizer, streams=1, rows=1, mixture="b=3")._streams[0]
+    assert {sources[tokenizer.decode(ids.tolist())] for ids in alone._more()} == {"b"}
+    for written, message in (
+        ("c=1", "no document is of source 'c'; sources are a, b"),
+        ("a", "expected source=weight"),
+        ("a=-1", "expected source=weight"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            loader(opened, tokenizer, mixture=written)
 
 
 def test_a_fixed_share_is_held_out() -> None:

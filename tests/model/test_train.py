@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,17 @@ def test_it_learns(shards: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
         assert result.skipped == 0
 
 
-def test_two_processes_train_as_one_and_one_goes_on(shards: Path, tokenizer: Tokenizer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shard", [False, True])
+def test_two_processes_train_as_one_and_one_goes_on(
+    shards: Path, tokenizer: Tokenizer, tmp_path: Path, shard: bool
+) -> None:
+    """Copied parameters (DDP) and parameters that are shared out (FSDP2)."""
     tokenizer.save(tmp_path / "tokenizer")
     common = ["-m", "model", "pretrain", "--shards", str(shards), "--tokenizer", str(tmp_path / "tokenizer")]
     common += ["--batch-rows", "8", "--micro-rows", "4", "--length", "32", "--device", "cpu", "--json"]
 
-    def call(output: str, *launcher: str) -> dict[str, Any]:
-        command = [sys.executable, *launcher, *common, "--output", str(tmp_path / output), "--steps", "8"]
+    def call(output: str, launcher: Sequence[str] = (), *more: str) -> dict[str, Any]:
+        command = [sys.executable, *launcher, *common, "--output", str(tmp_path / output), "--steps", "8", *more]
         command += ["--save-every", "4", "--eval-rows", "4", "--lr", "1e-4"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
@@ -98,7 +103,7 @@ def test_two_processes_train_as_one_and_one_goes_on(shards: Path, tokenizer: Tok
 
     launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29511")
     alone = call("alone")
-    both = call("both", *launcher)
+    both = call("both", launcher, *(["--shard"] if shard else []))
     assert both["loss"] == pytest.approx(alone["loss"], abs=1e-6)
     # AdamW moves an element by the rate however small its gradient: at larger rates the order of sums shows.
     assert same(weights(tmp_path / "alone"), weights(tmp_path / "both"), 1e-6)
@@ -131,6 +136,7 @@ sys.path.insert(0, {str(ROOT)!r})
 from model import checkpoint
 from tests.model.test_train import run
 from model.tokenizer import Tokenizer
+from collections.abc import Sequence
 from pathlib import Path
 plain = checkpoint.save_file
 def deadly(tensors, path):
