@@ -20,6 +20,7 @@ bench: $(VENV)/.tested-with
 	$(BIN)/python -m tests.benchmarks.heuristics
 	$(BIN)/python -m tests.benchmarks.dedup
 	$(BIN)/python -m tests.benchmarks.consent
+	$(BIN)/python -m tests.benchmarks.trainer
 	$(BIN)/python -m tests.benchmarks.signals
 
 lint: $(VENV)/.tested-with
