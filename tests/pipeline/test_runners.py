@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -143,7 +144,7 @@ def test_directrunner_is_not_a_name() -> None:
     assert describe("local", 1) == "FnApiRunner, 1 process"
 
 
-def test_the_runner_is_said(tmp_path: Path) -> None:
+def test_the_demo_says_its_runner_and_ends_with_a_model_that_beats_ngrams(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pipeline", "demo", "--output", str(tmp_path / "d"), "--workers", "1"],
         capture_output=True,
@@ -151,5 +152,9 @@ def test_the_runner_is_said(tmp_path: Path) -> None:
     )
     assert done.returncode == 0
     assert done.stderr.splitlines()[0] == "runner: FnApiRunner, 1 process"
-    assert done.stdout.splitlines()[-1].endswith("report/index.html")
+    assert f"report: {tmp_path}/d/report/index.html" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1] == f"model: {tmp_path}/d/training/run/model"
+    (bits,) = [line for line in done.stdout.splitlines() if line.startswith("bits a byte")]
+    found = {name: float(value) for name, value in re.findall(r"(model|[13]-gram) ([\d.]+)", bits)}
+    assert found["model"] < found["3-gram"] < found["1-gram"]
     assert main(["demo", "--output", str(tmp_path / "d"), "--quiet"]) == 0
