@@ -71,7 +71,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         (B, H, T, E).
     """
     first, second = x.chunk(2, dim=-1)
-    return (x * cos + torch.cat((-second, first), dim=-1) * sin).to(x.dtype)
+    return torch.addcmul(x * cos, torch.cat((-second, first), dim=-1), sin).to(x.dtype)
 
 
 class Attention(nn.Module):

@@ -17,9 +17,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from model.config import ModelConfig
+from model.config import ModelConfig, TrainConfig
 from model.gpt import GPT
 from model.loss import cross_entropy
+from model.optim import Optimizer
 from tests.conftest import SHARED
 
 LENGTH, ROWS, VOCABULARY = 64, 12, 96
@@ -50,12 +51,24 @@ def rate(step: int) -> float:
     return _LAST + 0.5 * (1 + math.cos(math.pi * share)) * (_RATE - _LAST)
 
 
-def optimizer(module: torch.nn.Module) -> torch.optim.AdamW:
-    """nanoGPT's groups: matrices decay, all else does not."""
-    matrices = [parameter for parameter in module.parameters() if parameter.dim() >= 2]
-    others = [parameter for parameter in module.parameters() if parameter.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.99))
+class Plain:
+    """nanoGPT's optimizer on a CPU: matrices decay, all else does not; fused on cards alone."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        matrices = [parameter for parameter in module.parameters() if parameter.dim() >= 2]
+        others = [parameter for parameter in module.parameters() if parameter.dim() < 2]
+        groups = [{"params": matrices, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+        self._adam = torch.optim.AdamW(groups, lr=_RATE, betas=(0.9, 0.99))
+
+    def set_scale(self, scale: float) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = _RATE * scale
+
+    def step(self) -> None:
+        self._adam.step()
+
+    def zero_grad(self) -> None:
+        self._adam.zero_grad()
 
 
 def main() -> None:
@@ -78,7 +91,8 @@ def main() -> None:
         )
     )  # fmt: skip
     models: dict[str, torch.nn.Module] = {"ours": ours, "gpt2": theirs}
-    optimizers = {name: optimizer(model) for name, model in models.items()}
+    config = TrainConfig(lr=_RATE, beta2=0.99, weight_decay=0.1)
+    optimizers = {"ours": Optimizer(ours, config), "gpt2": Plain(theirs)}
     times: dict[str, list[float]] = {name: [] for name in models}
 
     def loss(name: str, ids: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -92,8 +106,7 @@ def main() -> None:
         rows = torch.stack([data[start : start + LENGTH + 1] for start in starts])
         for name in models:
             began = time.perf_counter()
-            for group in optimizers[name].param_groups:
-                group["lr"] = rate(step)
+            optimizers[name].set_scale(rate(step) / _RATE)
             torch.autograd.backward(loss(name, rows[:, :-1], rows[:, 1:]))
             torch.nn.utils.clip_grad_norm_(models[name].parameters(), 1.0)
             optimizers[name].step()
