@@ -121,7 +121,7 @@ class AliasExchange(Exchange):
         else:
             keys = key_of([row["host_key"] for row in rows], later=later).tolist()
             asking = [
-                (number, key, int(row["date"].timestamp() * 1000) if row["date"] else NO_DATE, row["id"])
+                (number, key, round(row["date"].timestamp() * 1000) if row["date"] else NO_DATE, row["id"])
                 for (number, row), key in zip(by_number.items(), keys, strict=True)
             ]
         for number, key, date, via in asking:

@@ -113,7 +113,7 @@ class CaptureExchange(Exchange):
                 {
                     "key": int(key_of([row["host_key"]], later=later)[0]),
                     "kind": kind,
-                    "date": int(row["date"].timestamp() * 1000) if row["date"] else NO_DATE,
+                    "date": round(row["date"].timestamp() * 1000) if row["date"] else NO_DATE,
                     "redirect": is_redirect(row["status"]),
                     "status": row["status"],
                     "id": row["id"],
