@@ -123,6 +123,18 @@ def _parser() -> argparse.ArgumentParser:
     _model(imported)
     imported.add_argument("--output", required=True, metavar="DIR", help="directory to write")
 
+    scaling = verb("scaling", "fit a scaling law to runs, and say how a budget is best divided", _scaling)
+    scaling.add_argument("runs", metavar="FILE", help="JSON lines, each with params, tokens and loss (nats a token)")
+
+    energy = verb("energy", "what the training of a run took, as far as the machine has counters", _energy)
+    energy.add_argument("run", metavar="RUN", help="directory of a run")
+    energy.add_argument(
+        "--pue", type=float, default=1.0, help="energy of the building by that of the machines (default 1)"
+    )
+    energy.add_argument(
+        "--grid", type=float, metavar="G", help="grams of CO2 equivalent a kWh; no default, it is local"
+    )
+
     bench = verb("bench", "speed of training at shapes of GPT-2, and of the loader", _bench)
     bench.add_argument("--presets", nargs="+", default=["tiny"], choices=sorted(PRESETS))
     bench.add_argument("--steps", type=int, default=20, help="steps that are timed (default 20)")
@@ -308,6 +320,44 @@ def _import(options: argparse.Namespace) -> dict[str, Any]:
     hf.export(model, tokenizer, options.output, {"imported": options.model})
     _say(options)(f"{model.config.params:,} parameters in {options.output}")
     return {"parameters": model.config.params, "output": options.output}
+
+
+def _scaling(options: argparse.Namespace) -> dict[str, Any]:
+    from model.scaling import report
+
+    try:
+        runs = [json.loads(line) for line in Path(options.runs).read_text().splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{options.runs}: cannot be read as JSON lines: {error}") from error
+    found = report(runs)
+    if not options.json:
+        law = found["law"]
+        print(f"L = {law['e']:.3f} + {law['a']:.4g} / N^{law['alpha']:.3f} + {law['b']:.4g} / D^{law['beta']:.3f}")
+        for budget, best in found["optimum"].items():
+            print(f"{budget} operations: {best['params']:.3g} parameters, {best['tokens']:.3g} tokens")
+    return found
+
+
+def _energy(options: argparse.Namespace) -> dict[str, Any]:
+    from model.energy import footprint
+    from model.train import LOG
+
+    try:
+        lines = [json.loads(line) for line in (Path(options.run) / LOG).read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{options.run}: no log can be read: {error}") from error
+    # A run that was stopped begins to count anew when it goes on.
+    following = [*(line["seconds"] for line in lines[1:]), 0.0]
+    parts = [line for line, after in zip(lines, following, strict=True) if after < line["seconds"]]
+    measured = [one["joules"] for one in parts if one.get("joules") is not None]
+    tokens = sum(one["tokens_per_second"] * one["seconds"] for one in parts)
+    if not measured:
+        _say(options)("unknown: this machine has no counters of energy that may be read")
+        return {"joules": None, "tokens": tokens}
+    found = footprint(sum(measured), tokens, pue=options.pue, grid=options.grid)
+    grams = "" if found.grams is None else f", {found.grams:.3g} g CO2e"
+    _say(options)(f"{found.kwh:.3g} kWh{grams}; {found.joules_a_token:.3g} J a token, {tokens:.3g} tokens")
+    return {"joules": sum(measured), "tokens": tokens, **dataclasses.asdict(found)}
 
 
 def _bench(options: argparse.Namespace) -> dict[str, Any]:

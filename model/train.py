@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from model import checkpoint, dist, hf
 from model.config import ModelConfig, TrainConfig
 from model.data import Batch, Loader, Prefetched, batch_of, streams_for
+from model.energy import Meter
 from model.errors import ModelError
 from model.gpt import GPT
 from model.lora import adapters
@@ -147,6 +148,7 @@ class _Run:
         self.optimizer = Optimizer(self.objective, config)
         self.result = Result()
         self.best: tuple[float, int] | None = None
+        self.meter = Meter()
         self.board: Any = None
         if config.tensorboard and rank == 0:
             from torch.utils.tensorboard import SummaryWriter
@@ -280,6 +282,7 @@ class _Run:
             "grad_norm": norm,
             "tokens_per_second": round(result.tokens_per_second),
             "waited": round(result.waited, 4),
+            "joules": self.meter.joules(),
             "seconds": round(elapsed, 2),
         }
         if self.rank == 0:
