@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch import Tensor
 from model.errors import ModelError
 from model.loss import IGNORED
 from model.mixture import Mixture, parse
-from model.packing import PACKERS, Row
+from model.packing import PACKERS, Piece, Row
 from model.shards import Document, Shards, is_held_out
 from model.tokenizer import Tokenizer
 
@@ -44,6 +44,43 @@ class Batch:
     ids: Tensor
     targets: Tensor
     documents: Tensor
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stream stands.
+
+    Attributes:
+        epoch: times that all was read.
+        group: row groups read in this epoch.
+        document: documents read of the group.
+        waiting: what is not packed yet.
+    """
+
+    epoch: int
+    group: int
+    document: int
+    waiting: list[Piece]
+
+
+def plain(places: Mapping[int, Place]) -> dict[str, Any]:
+    """Places of streams as a checkpoint holds them.
+
+    Args:
+        places: by number of stream.
+
+    Returns:
+        Plain values.
+    """
+    return {
+        str(number): {
+            "epoch": place.epoch,
+            "group": place.group,
+            "document": place.document,
+            "pending": [[piece.order, *piece.tokens.tolist()] for piece in place.waiting],
+        }
+        for number, place in places.items()
+    }
 
 
 class Stream:
@@ -78,27 +115,22 @@ class Stream:
         self._epoch, self._group, self._document = 0, 0, 0
         self._loaded: tuple[int, int, list[Document]] | None = None
 
-    def state(self) -> dict[str, Any]:
-        """Where it stands.
+    def place(self) -> Place:
+        """Where it stands; cheap enough for every step.
 
         Returns:
-            Plain values.
+            The place.
         """
-        return {
-            "epoch": self._epoch,
-            "group": self._group,
-            "document": self._document,
-            "pending": self._packer.state(),
-        }
+        return Place(self._epoch, self._group, self._document, self._packer.waiting())
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on where a stream stood.
 
         Args:
-            state: of :meth:`state`.
+            state: of :func:`plain`.
         """
         self._epoch, self._group, self._document = state["epoch"], state["group"], state["document"]
-        self._packer.load(state["pending"])
+        self._packer.load([Piece(order, np.array(tokens, dtype=np.int32)) for order, *tokens in state["pending"]])
 
     def next(self) -> Row:
         """The next row.
@@ -195,13 +227,21 @@ class Loader:
         }
         self._count = streams
 
-    def state(self) -> dict[str, Any]:
+    def places(self) -> dict[int, Place]:
         """Where the streams of this process stand.
 
         Returns:
-            By number of stream; those of all processes together are the whole.
+            By number of stream.
         """
-        return {str(number): stream.state() for number, stream in self._streams.items()}
+        return {number: stream.place() for number, stream in self._streams.items()}
+
+    def state(self) -> dict[str, Any]:
+        """The same as a checkpoint holds it.
+
+        Returns:
+            Plain values; those of all processes together are the whole.
+        """
+        return plain(self.places())
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on where a run stood.
@@ -216,15 +256,6 @@ class Loader:
             raise ModelError(f"checkpoint: expected the state of {self._count} streams, found {len(state)}")
         for number, stream in self._streams.items():
             stream.load(state[str(number)])
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Make batches without end.
-
-        Yields:
-            The rows of this process for each step, in the order of the step.
-        """
-        while True:
-            yield self.step()
 
     def step(self) -> Batch:
         """The rows of this process for one step.
@@ -300,16 +331,16 @@ class Prefetched:
 
     def __init__(self, loader: Loader, ahead: int = 4) -> None:
         self._loader = loader
-        self._queue: queue.Queue[tuple[Batch, dict[str, Any]] | BaseException] = queue.Queue(ahead)
+        self._queue: queue.Queue[tuple[Batch, dict[int, Place]] | BaseException] = queue.Queue(ahead)
         self._stopped = threading.Event()
-        self._state = loader.state()
+        self._places = loader.places()
         self._thread = threading.Thread(target=self._work, daemon=True)
         self._thread.start()
 
     def _work(self) -> None:
         try:
             while not self._stopped.is_set():
-                self._put((self._loader.step(), self._loader.state()))
+                self._put((self._loader.step(), self._loader.places()))
         except BaseException as error:  # handed to who waits
             self._put(error)
 
@@ -330,7 +361,7 @@ class Prefetched:
         found = self._queue.get()
         if isinstance(found, BaseException):
             raise found
-        self._state = found[1]
+        self._places = found[1]
         return found[0]
 
     def state(self) -> dict[str, Any]:
@@ -339,7 +370,7 @@ class Prefetched:
         Returns:
             Plain values.
         """
-        return self._state
+        return plain(self._places)
 
     def close(self) -> None:
         """End the thread."""

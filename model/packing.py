@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,18 @@ class Row:
     documents: Tokens
 
 
+class Piece(NamedTuple):
+    """Tokens that wait to be packed.
+
+    Attributes:
+        order: when they came, where that counts.
+        tokens: of a document, or a part of one.
+    """
+
+    order: int
+    tokens: Tokens
+
+
 class Packer(Protocol):
     """Takes documents and gives rows."""
 
@@ -50,18 +62,18 @@ class Packer(Protocol):
             It, or None until more documents are added.
         """
 
-    def state(self) -> list[list[int]]:
-        """What waits.
+    def waiting(self) -> list[Piece]:
+        """What waits; cheap, since tokens are not copied.
 
         Returns:
-            Plain values.
+            Pieces in order.
         """
 
-    def load(self, state: Any) -> None:
+    def load(self, pieces: Sequence[Piece]) -> None:
         """Go on with what waited.
 
         Args:
-            state: of :meth:`state`.
+            pieces: of :meth:`waiting`.
         """
 
 
@@ -102,24 +114,24 @@ class Concatenate:
         last = pieces[-1]
         pieces[-1] = last[: len(last) - over]
         self._waiting.insert(0, last[len(last) - over - 1 :])
-        self._tokens = sum(map(len, self._waiting))
+        self._tokens -= self._length
         return _row(pieces)
 
-    def state(self) -> list[list[int]]:
+    def waiting(self) -> list[Piece]:
         """What waits.
 
         Returns:
-            Tokens of each document.
+            Documents in order.
         """
-        return [document.tolist() for document in self._waiting]
+        return [Piece(0, document) for document in self._waiting]
 
-    def load(self, state: Any) -> None:
+    def load(self, pieces: Sequence[Piece]) -> None:
         """Go on with what waited.
 
         Args:
-            state: of :meth:`state`.
+            pieces: of :meth:`waiting`.
         """
-        self._waiting = [np.array(document, dtype=np.int32) for document in state]
+        self._waiting = [piece.tokens for piece in pieces]
         self._tokens = sum(map(len, self._waiting))
 
 
@@ -180,22 +192,22 @@ class BestFit:
         longer = int(np.argmax(sums))
         return [longer, int(partners[longer])] if sums[longer] > lengths[-1] else [fits - 1]
 
-    def state(self) -> list[list[int]]:
+    def waiting(self) -> list[Piece]:
         """What waits.
 
         Returns:
-            Of each piece when it came, and its tokens.
+            Pieces by length.
         """
-        return [[order, *piece.tolist()] for _, order, piece in self._waiting]
+        return [Piece(order, tokens) for _, order, tokens in self._waiting]
 
-    def load(self, state: Any) -> None:
+    def load(self, pieces: Sequence[Piece]) -> None:
         """Go on with what waited.
 
         Args:
-            state: of :meth:`state`.
+            pieces: of :meth:`waiting`.
         """
-        self._waiting = [(len(one) - 1, one[0], np.array(one[1:], dtype=np.int32)) for one in state]
-        self._count = max((-order for _, order, _ in self._waiting), default=0)
+        self._waiting = [(len(piece.tokens), piece.order, piece.tokens) for piece in pieces]
+        self._count = max((-piece.order for piece in pieces), default=0)
 
 
 PACKERS: dict[str, type[Concatenate] | type[BestFit]] = {"concatenate": Concatenate, "best_fit": BestFit}

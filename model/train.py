@@ -10,9 +10,11 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -299,24 +301,28 @@ class _Run:
                 f"waited {100 * result.waited:.1f} % {elapsed:.0f} s, {left:.0f} s left"
             )
 
-    def _evaluate(self) -> None:
-        """Loss of held-out documents in packed rows; the same rows each time."""
+    @cached_property
+    def _held_out(self) -> Batch | None:
+        """Held-out documents in packed rows; the same at each evaluation, and made once."""
         packer = Concatenate(self.length)
         rows: list[Row] = []
         for document in self.shards.documents(held_out=True):
-            ids = [self.tokenizer.boundary, *self.tokenizer.encode(document.text)]
-            packer.add([torch.tensor(ids, dtype=torch.int32).numpy()])
+            packer.add([np.array([self.tokenizer.boundary, *self.tokenizer.encode(document.text)], dtype=np.int32)])
             while len(rows) < self.config.eval_rows and (row := packer.take()) is not None:
                 rows.append(row)
             if len(rows) == self.config.eval_rows:
                 break
-        if not rows:
+        return batch_of(rows) if rows else None
+
+    def _evaluate(self) -> None:
+        """Loss of held-out documents."""
+        batch = self._held_out
+        if batch is None:
             return
-        batch = batch_of(rows)
         nats = targets = size = 0.0
         lengths = torch.from_numpy(self.tokenizer.token_bytes)
         with torch.no_grad(), self._precision():
-            for start in range(0, len(rows), self.config.micro_rows):
+            for start in range(0, len(batch.ids), self.config.micro_rows):
                 part = slice(start, start + self.config.micro_rows)
                 wanted = batch.targets[part]
                 documents = batch.documents[part].to(self.device) if self.config.document_mask else None

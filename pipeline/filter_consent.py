@@ -95,11 +95,10 @@ def _capture(row: Mapping[str, Any], config: Config) -> Any:
 
 def _parsed(content: bytes | str | None, status: int, config: Config) -> Any:
     from filters.consent import decision
-    from filters.consent import robots as reader
 
     if content is None:
         return None
-    return decision.Capture(status=status, robots=reader.parse(content, lenient=config.consent.lenient))
+    return decision.Capture.read(status, content, lenient=config.consent.lenient)
 
 
 def _headers(row: Mapping[str, Any], field: str) -> tuple[tuple[str, str], ...]:

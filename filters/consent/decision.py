@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from filters.consent import agents, ai_txt, directives, rsl, tdmrep, usage
 from filters.consent.page import PageSays
 from filters.consent.patterns import target
-from filters.consent.robots import Group, Robots
+from filters.consent.robots import Group, Robots, parse
 from filters.consent.statement import Says, Scope, Statement, shortened
 
 PROFILES = ("crawl", "train", "strict")
@@ -29,22 +29,28 @@ class Capture:
 
     Attributes:
         status: of the response; 0 for none.
-        robots: what came with it.
+        file: what it says; None for a status other than 2xx: what comes with an error is no file.
         source: which capture it is, for the evidence.
     """
 
     status: int
-    robots: Robots | None = None
+    file: Robots | None = None
     source: str = ""
 
-    @property
-    def file(self) -> Robots | None:
-        """What the file says.
+    @classmethod
+    def read(cls, status: int, content: bytes | str, *, lenient: bool = True, source: str = "") -> Capture:
+        """Read a response.
+
+        Args:
+            status: of it.
+            content: what came with it.
+            lenient: how it is read (``robots.parse``).
+            source: which capture it is.
 
         Returns:
-            The file, if there was one: what comes with an error is none.
+            The capture.
         """
-        return self.robots if 200 <= self.status < 300 else None
+        return cls(status=status, file=parse(content, lenient=lenient) if 200 <= status < 300 else None, source=source)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from filters import urls
@@ -76,8 +76,12 @@ class List:
         return next((self.hosts[name] for name in names if name in self.hosts), None)
 
     def _start(self, normal: str) -> str | None:
-        lengths = sorted({len(start) for start in self.starts}, reverse=True)
-        return next((self.starts[normal[:size]] for size in lengths if normal[:size] in self.starts), None)
+        return next((self.starts[normal[:size]] for size in self._lengths if normal[:size] in self.starts), None)
+
+    @cached_property
+    def _lengths(self) -> list[int]:
+        """Lengths of beginnings, the longest first; asked once the list is whole."""
+        return sorted({len(start) for start in self.starts}, reverse=True)
 
 
 def parse(lines: Iterable[str], name: str) -> List:

@@ -6,7 +6,7 @@ site it is asked; if it is a redirect itself, it asks on (RFC 9309 §2.3.1.2: at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urljoin, urlsplit
@@ -60,6 +60,30 @@ def milliseconds(dates: pa.Array) -> NDArray[np.int64]:
     numbers = dates.cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64())
     values: NDArray[np.int64] = pc.fill_null(numbers, NO_DATE).to_numpy(zero_copy_only=False)
     return values
+
+
+def date_of(row: Mapping[str, Any]) -> int:
+    """When a capture was made.
+
+    Args:
+        row: of ``work/robots/``.
+
+    Returns:
+        Milliseconds since 1970; :data:`NO_DATE` where it is not known.
+    """
+    return round(row["date"].timestamp() * 1000) if row["date"] else NO_DATE
+
+
+def location_of(row: Mapping[str, Any]) -> str:
+    """Where a capture's response points.
+
+    Args:
+        row: of ``work/robots/``.
+
+    Returns:
+        The value of ``Location``; empty if there is none.
+    """
+    return next((line[10:] for line in row["headers"] if line.startswith("location: ")), "")
 
 
 @dataclass(kw_only=True)
@@ -121,7 +145,7 @@ class AliasExchange(Exchange):
         else:
             keys = key_of([row["host_key"] for row in rows], later=later).tolist()
             asking = [
-                (number, key, round(row["date"].timestamp() * 1000) if row["date"] else NO_DATE, row["id"])
+                (number, key, date_of(row), row["id"])
                 for (number, row), key in zip(by_number.items(), keys, strict=True)
             ]
         for number, key, date, via in asking:
@@ -215,7 +239,7 @@ def _address(url: str) -> str:
 
 def _target(row: dict[str, Any]) -> str:
     """Where a redirect leads, as an address."""
-    location = next((line[10:] for line in row["headers"] if line.startswith("location: ")), "")
+    location = location_of(row)
     try:
         return _address(urljoin(row["url"], location.strip())) if location else ""
     except ValueError:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from filters.urls import origin
+from pipeline.consent import aliases
 from pipeline.consent.aliases import NO_DATE, Aliases, key_of, milliseconds
 from pipeline.dedup.standing import rows_in_split, splits_of
 from pipeline.inputs import LATEST, Split
@@ -108,25 +109,24 @@ class CaptureExchange(Exchange):
             kind = KINDS.index(LATEST) if later and row["path"] == KINDS[0] else KINDS.index(row["path"])
             if later and kind != KINDS.index(LATEST):
                 continue  # only robots.txt is asked twice
-            location = next((line[10:] for line in row["headers"] if line.startswith("location: ")), "")
             found.append(
                 {
                     "key": int(key_of([row["host_key"]], later=later)[0]),
                     "kind": kind,
-                    "date": round(row["date"].timestamp() * 1000) if row["date"] else NO_DATE,
+                    "date": aliases.date_of(row),
                     "redirect": is_redirect(row["status"]),
                     "status": row["status"],
                     "id": row["id"],
                     "via": "",
                     "url": row["url"],
-                    "location": location,
+                    "location": aliases.location_of(row),
                     "body": row["body"],
                 }
             )
-        aliases = Aliases(self.work, unit.key, self.hops)
+        asked = Aliases(self.work, unit.key, self.hops)
         extra = [
             found[row] | {"key": key, "date": date, "via": via}
-            for row, key, date, via in aliases.rows()
+            for row, key, date, via in asked.rows()
             if not found[row]["redirect"]
         ]
         return pa.Table.from_pylist(found + extra, schema=FILES)

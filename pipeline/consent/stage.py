@@ -62,9 +62,10 @@ class ConsentStage(Stage):
             for batch in open_file(source).iter_batches(batch_size=512, columns=columns):
                 for document in batch.to_pylist():
                     number += 1
-                    row = self._one(document, sites, matches.get(number, {}), listed)
+                    found = matches.get(number, {})
+                    row = self._one(document, sites, found, listed)
                     writers[self.name].write(row, 512 + 256 * len(row["evidence"]))
-                    add_counts(counts, _counts(row))
+                    add_counts(counts, _counts(row, sites.lacking(document["url"] or "", found)))
                     progress.add(0.0)
         return counts
 
@@ -93,7 +94,7 @@ class ConsentStage(Stage):
             "decision": decision.train.value,
             "crawl": decision.crawl.value,
             "images": decision.images.value,
-            "why": why(decision, profile) or sites.lacking(page.url, found) or NOTHING_SAID,
+            "why": why(decision, profile) or sites.lacking(page.url, found)[1] or NOTHING_SAID,
             "robots_date": sites.date(found, ROBOTS),
             "latest": None if later is None else later.value,
             "latest_date": sites.date(found, LATEST),
@@ -166,17 +167,18 @@ class _Sites:
         file = self._file(found, kind)
         return None if file is None or (kind == ROBOTS and file["redirect"]) else captures.date_of(file)
 
-    def lacking(self, url: str, found: Mapping[int, int]) -> str:
-        """Why nothing is known of a site's robots.txt."""
+    def lacking(self, url: str, found: Mapping[int, int]) -> tuple[str, str]:
+        """Why nothing is known of a site's robots.txt, in short for counting and in full."""
         site = origin(url)
         file = self._file(found, ROBOTS)
         if not site:
-            return "no http or https address"
+            return "no capture", "no http or https address"
         if file is None:
-            return f"no capture of {site}/robots.txt"
+            return "no capture", f"no capture of {site}/robots.txt"
         if file["redirect"]:
-            return f"{site}/robots.txt redirects to {file['location'] or 'nowhere'}, which is not among the captures"
-        return ""
+            target = file["location"] or "nowhere"
+            return "redirect", f"{site}/robots.txt redirects to {target}, which is not among the captures"
+        return "", ""
 
     def _file(self, found: Mapping[int, int], kind: str) -> dict[str, Any] | None:
         ref = found.get(KINDS.index(kind))
@@ -187,8 +189,9 @@ class _Sites:
         if file is None or file["redirect"]:
             return None
         if file["ref"] not in self._read:
-            parsed = robots.parse(file["body"] or b"", lenient=self._config.lenient)
-            self._read[file["ref"]] = Capture(status=file["status"], robots=parsed, source=_source(file))
+            self._read[file["ref"]] = Capture.read(
+                file["status"], file["body"] or b"", lenient=self._config.lenient, source=_source(file)
+            )
         return self._read[file["ref"]]
 
     def _text(self, found: Mapping[int, int], kind: str) -> tuple[str, str] | None:
@@ -203,13 +206,11 @@ def _source(file: Mapping[str, Any]) -> str:
     return f"{file['id']} via {file['via']}" if file["via"] else str(file["id"])
 
 
-def _counts(row: Mapping[str, Any]) -> dict[str, Counter[str]]:
-    known = row["robots_date"] is not None or row["crawl"] != "unknown"
-    reason = row["why"].split(" ")[0:2] if not known else []
+def _counts(row: Mapping[str, Any], lacking: tuple[str, str]) -> dict[str, Counter[str]]:
     return {
         "decisions": Counter({row["decision"]: 1}),
         "crawl": Counter({row["crawl"]: 1}),
         "signals": Counter(row["signals"]),
         "licences": Counter({row["licence"]: 1}) if row["licence"] else Counter(),
-        "unknown": Counter({"no capture" if reason[:1] == ["no"] else "redirect": 1}) if not known else Counter(),
+        "unknown": Counter({lacking[0]: 1}) if lacking[0] else Counter(),
     }

@@ -63,7 +63,7 @@ def test_concatenated_rows_are_the_documents_in_order(sizes: list[int], length: 
         while (row := packer.take()) is not None:
             rows.append(row)
             if random.random() < 0.3:  # resumed anywhere
-                state, packer = packer.state(), Concatenate(length)
+                state, packer = packer.waiting(), Concatenate(length)
                 packer.load(state)
     flat = np.concatenate(documents)
     for number, row in enumerate(rows):

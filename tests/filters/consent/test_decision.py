@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.consent import licence, page, robots
+from filters.consent import licence, page
 from filters.consent.decision import PROFILES, Capture, Decision, Page, Site, decide
 
 
 def capture(content: str | None, status: int | None = None) -> Capture | None:
     if content is None and status is None:
         return None
-    parsed = None if content is None else robots.parse(content)
-    return Capture(status=200 if status is None else status, robots=parsed, source="capture")
+    return Capture.read(200 if status is None else status, content or "", source="capture")
 
 
 def asked(values: dict[str, Any], profile: str) -> Decision:
